@@ -1,0 +1,68 @@
+"""The project's C++ rules: tandem_cc_library, tandem_cc_test, tandem_cc_binary.
+
+They are the ordinary rules with two things added.
+
+*   A header is included by the project's name and its path, inside the repository
+    and in a consumer's: #include "tandem/core/tensor/tensor.h". Consumers have
+    folders named `core` too.
+*   The project's warnings. They are errors in our own workspace only (.bazelrc).
+"""
+
+load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
+
+TANDEM_COPTS = [
+    "-Wall",
+    "-Wextra",
+    "-Wno-sign-compare",
+]
+
+def _include_prefix():
+    return "/".join([part for part in ["tandem", native.package_name()] if part])
+
+def tandem_cc_library(name, copts = [], **kwargs):
+    """cc_library whose headers are included as "tandem/<package>/<header>".
+
+    Args:
+      name: as in cc_library.
+      copts: added to the project's.
+      **kwargs: as in cc_library.
+    """
+    if "include_prefix" not in kwargs:
+        kwargs["include_prefix"] = _include_prefix()
+    cc_library(
+        name = name,
+        copts = TANDEM_COPTS + copts,
+        **kwargs
+    )
+
+def tandem_cc_test(name, copts = [], deps = [], size = "small", **kwargs):
+    """cc_test with GoogleTest, GoogleMock and their main().
+
+    Args:
+      name: as in cc_test.
+      copts: added to the project's.
+      deps: as in cc_test, without GoogleTest.
+      size: as in cc_test, but small by default: a unit test takes seconds.
+      **kwargs: as in cc_test.
+    """
+    cc_test(
+        name = name,
+        size = size,
+        copts = TANDEM_COPTS + copts,
+        deps = deps + ["@com_google_googletest//:gtest_main"],
+        **kwargs
+    )
+
+def tandem_cc_binary(name, copts = [], **kwargs):
+    """cc_binary with the project's warnings.
+
+    Args:
+      name: as in cc_binary.
+      copts: added to the project's.
+      **kwargs: as in cc_binary.
+    """
+    cc_binary(
+        name = name,
+        copts = TANDEM_COPTS + copts,
+        **kwargs
+    )
