@@ -32,6 +32,9 @@ def tandem_cc_library(name, copts = [], **kwargs):
     cc_library(
         name = name,
         copts = TANDEM_COPTS + copts,
+        # No shared object of each library: programs are linked statically, and what
+        # is loaded at run time is linked from the archives.
+        linkstatic = True,
         **kwargs
     )
 
