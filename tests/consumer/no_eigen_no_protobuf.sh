@@ -13,8 +13,9 @@ for expected in "${@%%:*}" @com_google_absl//; do
   }
 done
 
-if grep -iE '^@(eigen|com_google_protobuf|nlohmann_json|zlib|vulkan|local_config_cuda)//|/backends/' \
-  "${dependencies}"; then
-  echo "... are dependencies of: $*"
+heavy='^@(eigen|com_google_protobuf|nlohmann_json|zlib|vulkan|local_config_cuda)//|//backends'
+if grep -qE "${heavy}" "${dependencies}"; then
+  echo "$* must not depend on these, and perhaps more:"
+  grep -E "${heavy}" "${dependencies}" | head -n 20
   exit 1
 fi
