@@ -1,0 +1,53 @@
+// A named, mutable cell that holds a tensor: a parameter, a running statistic.
+//
+// Tensors never change; what changes is which tensor a variable holds. Code that an interpreter may
+// record reads and writes variables through the interpreter stack (interpreter.h: ReadVariable,
+// WriteVariable), so that a trace sees an input and a state update, not a value.
+//
+//   auto weight = MakeRef<Variable>("dense0_weight");
+//   weight->Set(value);
+//   TANDEM_ASSIGN_OR_RETURN(Tensor w, ReadVariable(*weight));
+//
+// Thread rules: all methods from any thread; a reader sees a whole tensor, old or new.
+#ifndef TANDEM_CORE_DISPATCH_VARIABLE_H_
+#define TANDEM_CORE_DISPATCH_VARIABLE_H_
+
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "tandem/core/base/ref.h"
+#include "tandem/core/tensor/tensor.h"
+
+namespace tandem {
+
+class Variable : public RefCounted {
+ public:
+  explicit Variable(std::string name) : name_(std::move(name)) {}
+
+  const std::string& name() const { return name_; }
+  // The tensor it holds; undefined before the first Set.
+  Tensor Get() const;
+  // Replaces it. INVALID_ARGUMENT for a symbol: that needs WriteVariable.
+  absl::Status Set(const Tensor& value);
+
+  // What autograd hangs on every value that Get returns (see core/autograd/autograd.h). Applies to
+  // the current and later values.
+  void SetAutograd(Ref<AutogradMeta> meta);
+  Ref<AutogradMeta> autograd() const;
+
+ private:
+  // `value_` with `meta_` on a TensorImpl of its own.
+  Tensor WithMeta(const Tensor& value) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const std::string name_;
+  mutable absl::Mutex mutex_;
+  Tensor value_ ABSL_GUARDED_BY(mutex_);
+  Ref<AutogradMeta> meta_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace tandem
+
+#endif  // TANDEM_CORE_DISPATCH_VARIABLE_H_

@@ -1,0 +1,69 @@
+#include "tandem/core/op/kernel.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace tandem {
+
+KernelRegistry& KernelRegistry::Global() {
+  static auto* registry = new KernelRegistry;
+  return *registry;
+}
+
+absl::Status KernelRegistry::Register(KernelDef def) {
+  if (def.op.empty() || def.name.empty() || !def.prepare) {
+    return absl::InvalidArgumentError(absl::StrCat("kernel '", def.name, "' of op '", def.op,
+                                                   "' needs a name, an op and a prepare function"));
+  }
+  absl::MutexLock lock(&mutex_);
+  std::vector<const KernelDef*>& kernels = by_op_[def.op];
+  for (const KernelDef* known : kernels) {
+    if (known->device == def.device && known->name == def.name) {
+      return absl::AlreadyExistsError(absl::StrCat("kernel '", def.name, "' of op '", def.op,
+                                                   "' on ", def.device.name(),
+                                                   " is registered already"));
+    }
+  }
+  defs_.push_back(std::make_unique<KernelDef>(std::move(def)));
+  const KernelDef* added = defs_.back().get();
+  // Best first; equal priorities in the order of registration.
+  auto place = std::find_if(kernels.begin(), kernels.end(),
+                            [&](const KernelDef* k) { return k->priority < added->priority; });
+  kernels.insert(place, added);
+  generation_.fetch_add(1, std::memory_order_release);
+  return absl::OkStatus();
+}
+
+const KernelDef* KernelRegistry::Find(const KernelRequest& request) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  auto it = by_op_.find(request.op.name);
+  if (it == by_op_.end()) return nullptr;
+  const DeviceType type = request.device.id().type;
+  const absl::Span<const TensorLayout> keyed =
+      request.inputs.empty() ? request.outputs : request.inputs;
+  for (const KernelDef* kernel : it->second) {
+    if (kernel->device != type) continue;
+    if (!kernel->dtypes.empty() &&
+        (keyed.empty() || std::find(kernel->dtypes.begin(), kernel->dtypes.end(),
+                                    keyed[0].spec.dtype) == kernel->dtypes.end())) {
+      continue;
+    }
+    if (!kernel->supports || kernel->supports(request)) return kernel;
+  }
+  return nullptr;
+}
+
+std::vector<const KernelDef*> KernelRegistry::KernelsOf(absl::string_view op,
+                                                        DeviceType device) const {
+  std::vector<const KernelDef*> result;
+  absl::ReaderMutexLock lock(&mutex_);
+  auto it = by_op_.find(op);
+  if (it == by_op_.end()) return result;
+  for (const KernelDef* kernel : it->second) {
+    if (kernel->device == device) result.push_back(kernel);
+  }
+  return result;
+}
+
+}  // namespace tandem

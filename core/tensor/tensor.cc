@@ -1,0 +1,242 @@
+#include "tandem/core/tensor/tensor.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "tandem/core/base/checked_math.h"
+#include "tandem/core/base/status_macros.h"
+
+namespace tandem {
+namespace {
+
+// The first and one past the last element that `layout` touches, relative to the buffer.
+absl::StatusOr<std::pair<int64_t, int64_t>> ElementRange(const TensorLayout& layout) {
+  TANDEM_RETURN_IF_ERROR(layout.spec.shape.Validate());
+  const Shape& shape = layout.spec.shape;
+  if (shape.num_elements() == 0) return std::pair<int64_t, int64_t>{0, 0};
+  int64_t low = layout.offset;
+  int64_t high = layout.offset;
+  for (int i = 0; i < shape.rank(); ++i) {
+    TANDEM_ASSIGN_OR_RETURN(const int64_t reach, CheckedMul(shape[i] - 1, layout.strides[i]));
+    TANDEM_ASSIGN_OR_RETURN(low, CheckedAdd(low, std::min<int64_t>(reach, 0)));
+    TANDEM_ASSIGN_OR_RETURN(high, CheckedAdd(high, std::max<int64_t>(reach, 0)));
+  }
+  TANDEM_ASSIGN_OR_RETURN(high, CheckedAdd(high, 1));
+  return std::pair<int64_t, int64_t>{low, high};
+}
+
+absl::Status CheckLayout(const TensorLayout& layout, int64_t buffer_bytes) {
+  if (layout.strides.rank() != layout.spec.shape.rank()) {
+    return absl::InvalidArgumentError(absl::StrCat("strides ", layout.strides.ToString(),
+                                                   " do not fit shape ",
+                                                   layout.spec.shape.ToString()));
+  }
+  TANDEM_ASSIGN_OR_RETURN(const auto range, ElementRange(layout));
+  TANDEM_ASSIGN_OR_RETURN(const int64_t end_bytes,
+                          CheckedMul(range.second, DTypeSize(layout.spec.dtype)));
+  if (range.first < 0 || end_bytes > buffer_bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a tensor ", layout.spec.ToString(), " at element ", layout.offset,
+                     " with strides ", layout.strides.ToString(), " leaves its buffer of ",
+                     buffer_bytes, " bytes"));
+  }
+  return absl::OkStatus();
+}
+
+// Copies elements of `size` bytes with `strides` from `base` into row-major `out`.
+void GatherStrided(const std::byte* base, const TensorLayout& layout, std::byte* out) {
+  const Shape& shape = layout.spec.shape;
+  const int64_t size = DTypeSize(layout.spec.dtype);
+  const int64_t count = shape.num_elements();
+  Dims index = Dims::Filled(shape.rank(), 0);
+  int64_t element = layout.offset;
+  for (int64_t i = 0; i < count; ++i) {
+    std::memcpy(out + i * size, base + element * size, size);
+    for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+      element += layout.strides[axis];
+      if (++index[axis] < shape[axis]) break;
+      element -= layout.strides[axis] * shape[axis];
+      index[axis] = 0;
+    }
+  }
+}
+
+// A host-visible buffer with the bytes of `buffer`, after all work queued on its device.
+absl::StatusOr<Ref<Buffer>> HostReadable(const Ref<Buffer>& buffer, Device& device) {
+  Stream& stream = device.default_stream();
+  if (buffer->host_visible()) {
+    TANDEM_RETURN_IF_ERROR(stream.Synchronize(stream.Now()));
+    return buffer;
+  }
+  TANDEM_ASSIGN_OR_RETURN(Ref<Buffer> readback,
+                          device.allocator().Allocate(buffer->size(), MemoryKind::kReadback));
+  TANDEM_RETURN_IF_ERROR(stream.Copy(BufferView::Of(*buffer),
+                                     BufferView::Of(*readback, 0, buffer->size())));
+  TANDEM_RETURN_IF_ERROR(stream.Synchronize(stream.Now()));
+  return readback;
+}
+
+void AppendElement(std::string* out, DType dtype, const std::byte* data) {
+  DispatchDType(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    T value;
+    std::memcpy(&value, data, sizeof(T));
+    if constexpr (std::is_same_v<T, bool>) {
+      absl::StrAppend(out, value ? "true" : "false");
+    } else if constexpr (sizeof(T) == 1) {
+      absl::StrAppend(out, static_cast<int>(value));
+    } else if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) {
+      absl::StrAppend(out, static_cast<float>(value));
+    } else {
+      absl::StrAppend(out, value);
+    }
+  });
+}
+
+// Rows beyond this many are shortened to the first and last three.
+constexpr int64_t kPrintedPerAxis = 8;
+
+void AppendValues(std::string* out, const TensorSpec& spec, const std::byte* data, int axis) {
+  if (axis == spec.shape.rank()) {
+    AppendElement(out, spec.dtype, data);
+    return;
+  }
+  int64_t step = DTypeSize(spec.dtype);
+  for (int i = axis + 1; i < spec.shape.rank(); ++i) step *= spec.shape[i];
+  const int64_t n = spec.shape[axis];
+  *out += "[";
+  for (int64_t i = 0; i < n; ++i) {
+    if (i > 0) *out += ", ";
+    if (n > kPrintedPerAxis && i == 3) {
+      *out += "...";
+      i = n - 4;
+      continue;
+    }
+    AppendValues(out, spec, data + i * step, axis + 1);
+  }
+  *out += "]";
+}
+
+}  // namespace
+
+absl::StatusOr<Tensor> Tensor::FromBuffer(Ref<Buffer> buffer, const TensorLayout& layout,
+                                          Device& device) {
+  TANDEM_RETURN_IF_ERROR(CheckLayout(layout, buffer->size()));
+  auto impl = MakeRef<TensorImpl>();
+  impl->layout = layout;
+  impl->device = &device;
+  impl->buffer = std::move(buffer);
+  return Tensor(std::move(impl));
+}
+
+absl::StatusOr<Tensor> Tensor::Empty(const TensorSpec& spec, Device& device) {
+  TANDEM_RETURN_IF_ERROR(spec.shape.Validate());
+  auto buffer = device.allocator().Allocate(spec.num_bytes());
+  if (!buffer.ok()) {
+    return Annotate(buffer.status(), absl::StrCat("allocating ", spec.ToString(), " on ",
+                                                  device.id().ToString()));
+  }
+  auto impl = MakeRef<TensorImpl>();
+  impl->layout = TensorLayout::Contiguous(spec);
+  impl->device = &device;
+  impl->buffer = *std::move(buffer);
+  return Tensor(std::move(impl));
+}
+
+absl::StatusOr<Tensor> Tensor::FromBytes(absl::Span<const std::byte> bytes, const TensorSpec& spec,
+                                         Device& device) {
+  TANDEM_RETURN_IF_ERROR(spec.shape.Validate());
+  if (static_cast<int64_t>(bytes.size()) != spec.num_bytes()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(bytes.size() / DTypeSize(spec.dtype), " values given for ", spec.ToString(),
+                     ", which has ", spec.shape.num_elements()));
+  }
+  TANDEM_ASSIGN_OR_RETURN(Tensor tensor, Empty(spec, device));
+  if (bytes.empty()) return tensor;
+  Ref<Buffer> staging = tensor.buffer();
+  if (!staging->host_visible()) {
+    TANDEM_ASSIGN_OR_RETURN(staging,
+                            device.allocator().Allocate(bytes.size(), MemoryKind::kUpload));
+  }
+  TANDEM_ASSIGN_OR_RETURN(std::byte* const host, staging->Map());
+  std::memcpy(host, bytes.data(), bytes.size());
+  TANDEM_RETURN_IF_ERROR(staging->Unmap());
+  if (!(staging == tensor.buffer())) {
+    TANDEM_RETURN_IF_ERROR(device.default_stream().Copy(
+        BufferView::Of(*staging, 0, bytes.size()),
+        BufferView::Of(*tensor.buffer(), 0, bytes.size())));
+  }
+  return tensor;
+}
+
+Tensor Tensor::Symbolic(const TensorSpec& spec, Device* device, Ref<Symbol> symbol) {
+  auto impl = MakeRef<TensorImpl>();
+  impl->layout = TensorLayout::Contiguous(spec);
+  impl->device = device;
+  impl->symbol = std::move(symbol);
+  return Tensor(std::move(impl));
+}
+
+BufferView Tensor::view() const { return BufferView::Of(*impl_->buffer); }
+
+absl::StatusOr<Tensor> Tensor::WithLayout(const TensorLayout& layout) const {
+  return FromBuffer(impl_->buffer, layout, *impl_->device);
+}
+
+absl::Status Tensor::CheckRead(DType wanted, absl::string_view what) const {
+  if (!defined()) {
+    return absl::FailedPreconditionError(absl::StrCat(what, " of an undefined tensor"));
+  }
+  if (is_symbolic()) return impl_->symbol->ValueError(what);
+  if (dtype() != wanted) {
+    return absl::InvalidArgumentError(absl::StrCat(what, " as ", DTypeName(wanted), " of ",
+                                                   Describe(), "; cast it first, or read it as ",
+                                                   DTypeName(dtype())));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Tensor::CopyToHost(absl::Span<std::byte> out) const {
+  TANDEM_RETURN_IF_ERROR(CheckRead(defined() ? dtype() : DType::kF32, "reading values"));
+  if (static_cast<int64_t>(out.size()) != spec().num_bytes()) {
+    return absl::InvalidArgumentError(absl::StrCat("a destination of ", out.size(), " bytes for ",
+                                                   Describe(), ", which has ",
+                                                   spec().num_bytes()));
+  }
+  if (out.empty()) return absl::OkStatus();
+  TANDEM_ASSIGN_OR_RETURN(Ref<Buffer> host, HostReadable(buffer(), *device()));
+  TANDEM_ASSIGN_OR_RETURN(std::byte* const base, host->Map());
+  if (is_contiguous()) {
+    std::memcpy(out.data(), base + layout().offset * DTypeSize(dtype()), out.size());
+  } else {
+    GatherStrided(base, layout(), out.data());
+  }
+  return host->Unmap();
+}
+
+std::string Tensor::Describe() const {
+  if (!defined()) return "undefined tensor";
+  if (is_symbolic()) return impl_->symbol->Describe();
+  return absl::StrCat(spec().ToString(), " ", device()->id().ToString());
+}
+
+std::string Tensor::ToString() const {
+  if (!defined() || is_symbolic()) return Describe();
+  std::vector<std::byte> bytes(spec().num_bytes());
+  const absl::Status status = CopyToHost(absl::MakeSpan(bytes));
+  if (!status.ok()) return absl::StrCat(Describe(), " <", status.ToString(), ">");
+  std::string text = absl::StrCat(Describe(), " ");
+  AppendValues(&text, spec(), bytes.data(), 0);
+  return text;
+}
+
+absl::StatusOr<Tensor> CopyToDevice(const Tensor& tensor, Device& device) {
+  if (tensor.is_symbolic()) return tensor.symbol()->ValueError("copying to another device");
+  if (tensor.device() == &device && tensor.is_contiguous()) return tensor;
+  std::vector<std::byte> bytes(tensor.spec().num_bytes());
+  TANDEM_RETURN_IF_ERROR(tensor.CopyToHost(absl::MakeSpan(bytes)));
+  return Tensor::FromBytes(bytes, tensor.spec(), device);
+}
+
+}  // namespace tandem
