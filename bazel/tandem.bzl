@@ -1,4 +1,5 @@
-"""The project's C++ rules: tandem_cc_library, tandem_cc_test, tandem_cc_binary.
+"""The project's C++ rules: tandem_cc_library, tandem_cc_test, tandem_cc_binary,
+tandem_proto_library.
 
 They are the ordinary rules with two things added.
 
@@ -8,12 +9,15 @@ They are the ordinary rules with two things added.
 *   The project's warnings. They are errors in our own workspace only (.bazelrc).
 """
 
-load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
+load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_proto_library", "cc_test")
+load("@rules_proto//proto:defs.bzl", "proto_library")
 
 TANDEM_COPTS = [
     "-Wall",
     "-Wextra",
     "-Wno-sign-compare",
+    # An interface names the parameters that one implementation does not need.
+    "-Wno-unused-parameter",
 ]
 
 def _include_prefix():
@@ -68,4 +72,32 @@ def tandem_cc_binary(name, copts = [], **kwargs):
         name = name,
         copts = TANDEM_COPTS + copts,
         **kwargs
+    )
+
+def tandem_proto_library(name, visibility = None, testonly = False, **kwargs):
+    """proto_library and its C++: x_proto, imported as "tandem/<package>/x.proto", and x_cc_proto.
+
+    The generated header is included as "tandem/<package>/x.pb.h".
+
+    Args:
+      name: ends with _proto.
+      visibility: of both targets.
+      testonly: of both targets.
+      **kwargs: as in proto_library.
+    """
+    if not name.endswith("_proto"):
+        fail("the name of a tandem_proto_library must end with _proto, unlike " + name)
+    proto_library(
+        name = name,
+        testonly = testonly,
+        # Unlike include_prefix, counted from the repository's root.
+        import_prefix = "tandem",
+        visibility = visibility,
+        **kwargs
+    )
+    cc_proto_library(
+        name = name[:-len("proto")] + "cc_proto",
+        testonly = testonly,
+        visibility = visibility,
+        deps = [":" + name],
     )
