@@ -149,6 +149,9 @@ struct OpTraits {
   // False: the output does not depend smoothly on any input (comparisons, argmax, floor, …): no
   // gradient flows, and that is no error.
   bool differentiable = true;
+  // Elementwise ops: bit i set: input i is taken as bool (x != 0) and does not take part in the
+  // promotion of the inputs (the condition of where, both sides of logical_and).
+  uint32_t bool_inputs = 0;
 };
 
 struct OpDef {

@@ -25,12 +25,18 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "tandem/core/tensor/dtype.h"
 
 namespace tandem {
 
 enum class ScalarType : uint8_t { kF32, kF64, kI32, kI64, kBool };
+absl::string_view ScalarTypeName(ScalarType type);  // "f32", …
+constexpr bool IsFloating(ScalarType type) { return type <= ScalarType::kF64; }
+constexpr bool IsInteger(ScalarType type) {
+  return type == ScalarType::kI32 || type == ScalarType::kI64;
+}
 
 // f16, bf16 -> kF32; i8, u8, i16 -> kI32; the others to themselves.
 ScalarType ComputeType(DType dtype);
@@ -41,7 +47,8 @@ enum class ScalarOp : uint8_t {
   kCast,      // a, converted: float to int truncates, saturates, NaN gives 0; to bool: a != 0
   kRound,     // a, rounded to storage dtype `dtype` and back: what a store and a load would do
   // Arithmetic: both operands and the result have one type.
-  kAdd, kSub, kMul, kDiv, kRem,  // kDiv, kRem on integers truncate as in C
+  // kDiv, kRem on integers truncate as in C; kRem on floats is C's fmod, which is exact.
+  kAdd, kSub, kMul, kDiv, kRem,
   kNeg, kAbs, kSqrt, kFloor, kCeil, kTrunc, kRint,  // kRint: to nearest, ties to even
   kFma,       // a * b + c rounded once, where the device has it; floats only. Not used by strict ops.
   // Transcendental functions; f32 within 4 ulp, f64 within 4 ulp, on every device.
@@ -91,7 +98,8 @@ struct ScalarValue {
   ScalarType type = ScalarType::kF32;
 };
 
-// Builds an expression; equal instructions become one. Operands of different types are a mistake in
+// Builds an expression; equal instructions become one. (Constants are equal if their bits are; they
+// are converted to their type here: to f32 by rounding, to integers by saturation.) Operands of different types are a mistake in
 // an op's definition: Finish() then returns INTERNAL with both.
 class ScalarBuilder {
  public:
