@@ -14,7 +14,7 @@ thread_local Interpreter* top = nullptr;
 // Adds where it happened. Only on the way out to the user, so nested ops are not annotated twice.
 absl::Status WithOrigin(const absl::Status& status, const InvokeOptions& options) {
   const std::string block = CurrentBlockPath();
-  const std::string location = ToString(options.location);
+  const std::string location = options.LocationString();
   std::string origin;
   if (!block.empty()) absl::StrAppend(&origin, " in block ", block);
   if (!location.empty()) absl::StrAppend(&origin, " at ", location);

@@ -16,6 +16,7 @@
 #define TANDEM_CORE_DISPATCH_INTERPRETER_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -34,6 +35,14 @@ namespace tandem {
 struct InvokeOptions {
   Device* device = nullptr;  // where an op without inputs runs
   SourceLocation location = SourceLocation();
+  // "file.cc:12", where the line is known as text only (a graph that is interpreted); if not empty,
+  // it stands for `location`. Must outlive the call.
+  absl::string_view location_text = {};
+
+  // The user's line; empty when unknown.
+  std::string LocationString() const {
+    return location_text.empty() ? ToString(location) : std::string(location_text);
+  }
 };
 
 // What a random op takes: `state` is i64[2] (seed, offset), an ordinary input; the op draws from
