@@ -5,6 +5,11 @@
 #include "absl/strings/str_cat.h"
 
 namespace tandem {
+namespace {
+
+constexpr absl::string_view kAnyOp = "*";
+
+}  // namespace
 
 KernelRegistry& KernelRegistry::Global() {
   static auto* registry = new KernelRegistry;
@@ -37,7 +42,12 @@ absl::Status KernelRegistry::Register(KernelDef def) {
 
 const KernelDef* KernelRegistry::Find(const KernelRequest& request) const {
   absl::ReaderMutexLock lock(&mutex_);
-  auto it = by_op_.find(request.op.name);
+  const KernelDef* kernel = FindIn(request.op.name, request);
+  return kernel != nullptr ? kernel : FindIn(kAnyOp, request);
+}
+
+const KernelDef* KernelRegistry::FindIn(absl::string_view op, const KernelRequest& request) const {
+  auto it = by_op_.find(op);
   if (it == by_op_.end()) return nullptr;
   const DeviceType type = request.device.id().type;
   const absl::Span<const TensorLayout> keyed =
@@ -57,12 +67,16 @@ const KernelDef* KernelRegistry::Find(const KernelRequest& request) const {
 std::vector<const KernelDef*> KernelRegistry::KernelsOf(absl::string_view op,
                                                         DeviceType device) const {
   std::vector<const KernelDef*> result;
+  const auto append = [&](absl::string_view name) ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    auto it = by_op_.find(name);
+    if (it == by_op_.end()) return;
+    for (const KernelDef* kernel : it->second) {
+      if (kernel->device == device) result.push_back(kernel);
+    }
+  };
   absl::ReaderMutexLock lock(&mutex_);
-  auto it = by_op_.find(op);
-  if (it == by_op_.end()) return result;
-  for (const KernelDef* kernel : it->second) {
-    if (kernel->device == device) result.push_back(kernel);
-  }
+  append(op);
+  if (op != kAnyOp) append(kAnyOp);
   return result;
 }
 

@@ -8,8 +8,9 @@
 //                       .dtypes = {DType::kF32}, .prepare = PrepareSoftmax});
 //
 // Several kernels may serve one op on one device: the highest priority whose dtypes and `supports`
-// fit wins, so a plugin overrides one op without touching others.
-// Thread rules: register before use; Find from any thread; a PreparedKernel is immutable.
+// fit wins, so a plugin overrides one op without touching others. A kernel of op "*" serves
+// whatever ops its `supports` accepts, after the kernels of the op itself. Thread rules: register
+// before use; Find from any thread; a PreparedKernel is immutable.
 #ifndef TANDEM_CORE_OP_KERNEL_H_
 #define TANDEM_CORE_OP_KERNEL_H_
 
@@ -24,6 +25,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "tandem/core/base/ref.h"
@@ -58,6 +60,8 @@ class PreparedKernel : public RefCounted {
 
 struct KernelDef {
   std::string name;
+  // The op's name, or "*": any op that has no kernel of its own that fits. What such a kernel can
+  // do, `supports` says, by looking at the op's definition (its scalar expression, for example).
   std::string op;
   DeviceType device;
   // Dtypes of the first input (of the first output, if there is no input). Empty: any.
@@ -78,12 +82,17 @@ class KernelRegistry {
   absl::Status Register(KernelDef def);
   // The kernel that serves the request, or null. The pointer stays valid.
   const KernelDef* Find(const KernelRequest& request) const;
-  // All kernels of one op on one device type, best first.
+  // All kernels of one op on one device type, best first; those for every op stand at the end, if
+  // `op` is not "*", whether they support it or not.
   std::vector<const KernelDef*> KernelsOf(absl::string_view op, DeviceType device) const;
   // How often kernels were registered: caches of decisions compare it.
   int64_t generation() const { return generation_.load(std::memory_order_acquire); }
 
  private:
+  // The first of `op`'s own kernels that fits.
+  const KernelDef* FindIn(absl::string_view op, const KernelRequest& request) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+
   mutable absl::Mutex mutex_;
   std::vector<std::unique_ptr<KernelDef>> defs_ ABSL_GUARDED_BY(mutex_);
   // Best first. By the name of the op: kernels may be registered before the op itself.

@@ -1,0 +1,15 @@
+#include "tandem/backends/cpu/register.h"
+
+#include <memory>
+
+#include "tandem/backends/cpu/cpu_device.h"
+#include "tandem/core/base/status_macros.h"
+
+namespace tandem::cpu_backend {
+
+absl::Status Register(BackendRegistry* backends, KernelRegistry* kernels) {
+  TANDEM_RETURN_IF_ERROR(backends->Register(std::make_unique<CpuBackend>()));
+  return absl::OkStatus();
+}
+
+}  // namespace tandem::cpu_backend
