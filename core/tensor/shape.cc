@@ -71,12 +71,13 @@ Strides ContiguousStrides(const Shape& shape) {
 
 bool IsContiguous(const Shape& shape, const Strides& strides) {
   int64_t expected = 1;
+  bool contiguous = true;
   for (int i = shape.rank() - 1; i >= 0; --i) {
-    if (shape[i] == 0) return true;
-    if (shape[i] != 1 && strides[i] != expected) return false;
+    if (shape[i] == 0) return true;  // no element can be in the wrong place
+    contiguous = contiguous && (shape[i] == 1 || strides[i] == expected);
     expected *= shape[i];
   }
-  return true;
+  return contiguous;
 }
 
 absl::StatusOr<Shape> BroadcastShapes(const Shape& a, const Shape& b) {
