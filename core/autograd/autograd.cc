@@ -239,6 +239,11 @@ Tensor GradOf(const Variable& variable) {
   return slot != nullptr ? slot->grad() : Tensor();
 }
 
+int64_t GradGeneration(const Variable& variable) {
+  const GradSlot* slot = SlotOf(variable);
+  return slot != nullptr ? slot->generation() : 0;
+}
+
 void ClearGrad(const Variable& variable) {
   if (GradSlot* slot = SlotOf(variable)) slot->set_grad(Tensor());
 }

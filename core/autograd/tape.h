@@ -35,12 +35,19 @@ class GradSlot : public RefCounted {
   void set_grad(Tensor grad) {
     absl::MutexLock lock(&mutex_);
     grad_ = std::move(grad);
+    ++generation_;
+  }
+  // How often a gradient was set.
+  int64_t generation() const {
+    absl::MutexLock lock(&mutex_);
+    return generation_;
   }
 
  private:
   const GradRequest request_;
   mutable absl::Mutex mutex_;
   Tensor grad_ ABSL_GUARDED_BY(mutex_);
+  int64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 class TapeNode;

@@ -26,12 +26,26 @@ absl::Status BackendRegistry::Register(std::unique_ptr<Backend> backend) {
   return absl::OkStatus();
 }
 
+void BackendRegistry::RegisterLater(std::function<absl::Status()> registrar) {
+  absl::MutexLock lock(&registrars_mutex_);
+  registrars_.push_back(std::move(registrar));
+}
+
+absl::Status BackendRegistry::RunRegistrars() {
+  absl::MutexLock lock(&registrars_mutex_);
+  for (const auto& registrar : std::exchange(registrars_, {})) {
+    registrars_status_.Update(registrar());
+  }
+  return registrars_status_;
+}
+
 absl::StatusOr<Backend*> BackendRegistry::Find(DeviceType type) {
   for (const auto& backend : backends_) {
     if (backend->type() == type) return backend.get();
   }
   const std::string known =
-      backends_.empty() ? "none is linked in"
+      backends_.empty() ? "none (a program links //backends:register_all, or "
+                                    "registers backends itself)"
                         : absl::StrJoin(backends_, ", ", [](std::string* out, const auto& backend) {
                             absl::StrAppend(out, backend->type().name());
                           });
@@ -40,6 +54,7 @@ absl::StatusOr<Backend*> BackendRegistry::Find(DeviceType type) {
 }
 
 absl::StatusOr<Device*> BackendRegistry::Open(DeviceId id) {
+  TANDEM_RETURN_IF_ERROR(RunRegistrars());
   absl::MutexLock lock(&mutex_);
   const std::string name = id.ToString();
   if (auto it = devices_.find(name); it != devices_.end()) return it->second.get();
@@ -62,14 +77,18 @@ absl::StatusOr<Device*> BackendRegistry::Open(absl::string_view id) {
 
 absl::Status BackendRegistry::SetOption(absl::string_view type, absl::string_view name,
                                         absl::string_view value) {
+  TANDEM_RETURN_IF_ERROR(RunRegistrars());
   absl::MutexLock lock(&mutex_);
   TANDEM_ASSIGN_OR_RETURN(Backend * backend, Find(DeviceType::Intern(type)));
   return backend->SetOption(name, value);
 }
 
 std::vector<DeviceListing> BackendRegistry::ListDevices() {
-  absl::MutexLock lock(&mutex_);
   std::vector<DeviceListing> result;
+  if (absl::Status status = RunRegistrars(); !status.ok()) {
+    result.push_back({DeviceId{}, std::move(status)});
+  }
+  absl::MutexLock lock(&mutex_);
   for (const auto& backend : backends_) {
     const absl::StatusOr<int> count = backend->CountDevices();
     if (!count.ok()) {

@@ -12,6 +12,7 @@
 #ifndef TANDEM_CORE_DEVICE_BACKEND_H_
 #define TANDEM_CORE_DEVICE_BACKEND_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -55,6 +56,10 @@ class BackendRegistry {
 
   // ALREADY_EXISTS if the type is registered.
   absl::Status Register(std::unique_ptr<Backend> backend);
+  // `registrar` runs once, when a device is first looked for; an error of it is what every later
+  // look-up reports. For libraries that register themselves by being linked (//backends:register_all),
+  // so that nothing happens before main(). A registrar must not open devices.
+  void RegisterLater(std::function<absl::Status()> registrar);
   // NOT_FOUND for an unknown type (the text lists the known ones), UNAVAILABLE if the backend has
   // no such device.
   absl::StatusOr<Device*> Open(DeviceId id);
@@ -64,7 +69,12 @@ class BackendRegistry {
 
  private:
   absl::StatusOr<Backend*> Find(DeviceType type) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status RunRegistrars() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Held while registrars run; before `mutex_`.
+  absl::Mutex registrars_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  std::vector<std::function<absl::Status()>> registrars_ ABSL_GUARDED_BY(registrars_mutex_);
+  absl::Status registrars_status_ ABSL_GUARDED_BY(registrars_mutex_);
   absl::Mutex mutex_;
   std::vector<std::unique_ptr<Backend>> backends_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, std::unique_ptr<Device>> devices_ ABSL_GUARDED_BY(mutex_);
