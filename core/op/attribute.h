@@ -64,7 +64,8 @@ class AttributeValue {
   friend bool operator==(const AttributeValue& a, const AttributeValue& b);
   template <typename H>
   friend H AbslHashValue(H h, const AttributeValue& v) {
-    return H::combine(std::move(h), v.value_);
+    h = H::combine(std::move(h), v.value_.index());
+    return std::visit([&h](const auto& x) { return H::combine(std::move(h), x); }, v.value_);
   }
 
  private:
