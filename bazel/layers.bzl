@@ -42,7 +42,7 @@ _LAYERS = {
     "ir": _layer(["graph/ir"], _CORE),
     "trace": _layer(["graph/trace"], _CORE + ["ir"]),
     "passes": _layer(["graph/passes"], _CORE + ["ir"]),
-    "exec": _layer(["graph/exec"], _CORE + ["ir"]),
+    "exec": _layer(["graph/exec"], _CORE + ["ir", "trace"]),
     "compile": _layer(["graph/compile"], _CORE + _GRAPH),
     "serialization": _layer(["serialization"], _CORE + ["ir"]),
     # A backend may contribute graph passes, hence ir and passes.
