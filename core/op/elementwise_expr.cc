@@ -62,9 +62,8 @@ absl::StatusOr<ScalarExpr> BuildScalarExpr(const OpDef& op, const AttributeMap& 
   for (size_t i = 0; i < input_dtypes.size(); ++i) {
     inputs.push_back(builder.Input(static_cast<int>(i), input_dtypes[i]));
   }
-  TANDEM_ASSIGN_OR_RETURN(
-      ScalarValue result,
-      AppendElementwise(builder, op, attrs, inputs, input_dtypes, output_dtype));
+  TANDEM_ASSIGN_OR_RETURN(ScalarValue result, AppendElementwise(builder, op, attrs, inputs,
+                                                                input_dtypes, output_dtype));
   builder.Output(result, output_dtype);
   absl::StatusOr<ScalarExpr> expr = builder.Finish();
   if (!expr.ok()) return Annotate(expr.status(), op.name);

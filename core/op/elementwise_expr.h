@@ -1,12 +1,13 @@
 // The complete scalar program of one use of an elementwise op: what a kernel or a printer runs.
 //
 // OpDef::scalar says only what happens to one element, in one compute type. This adds what every
-// device must do alike around it: load each input with its storage dtype, convert it to the type the
-// op computes in, and convert the result to the output's dtype.
+// device must do alike around it: load each input with its storage dtype, convert it to the type
+// the op computes in, and convert the result to the output's dtype.
 //
 //   // i32 + f16: both loaded, both converted to f32, added, stored as f16.
 //   TANDEM_ASSIGN_OR_RETURN(ScalarExpr expr, BuildScalarExpr(*registry.Find("add"), AttributeMap(),
-//                                                            {DType::kI32, DType::kF16}, DType::kF16));
+//                                                            {DType::kI32, DType::kF16},
+//                                                            DType::kF16));
 //
 // The fuser calls AppendElementwise for each op of a chain, with the values of the ops before.
 //
@@ -27,8 +28,8 @@ namespace tandem {
 // taken as bool (OpTraits::bool_inputs). kBool if there are no others.
 DType PromotedInputDType(const OpDef& op, absl::Span<const DType> input_dtypes);
 
-// The type an elementwise op computes in: that of the promoted inputs, or, if the result is floating
-// point and the inputs are not (div, exp, … of integers), that of the result.
+// The type an elementwise op computes in: that of the promoted inputs, or, if the result is
+// floating point and the inputs are not (div, exp, … of integers), that of the result.
 ScalarType ElementwiseComputeType(const OpDef& op, absl::Span<const DType> input_dtypes,
                                   DType output_dtype);
 

@@ -13,7 +13,8 @@
 // bool) says how it is calculated. f16 and bf16 are loaded as f32 and rounded at the store; i8, u8
 // and i16 are calculated as i32 and wrap at the store. Both conversions stand in the expression's
 // signature (InputDType, output dtype), so no device can do them differently. Signed overflow wraps.
-// Integer division by zero gives 0 (and x % 0 gives 0): no input can trap.
+// Integer division by zero gives 0 (and x % 0 gives 0): no input can trap. Every instruction is
+// rounded on its own: a device must not contract a multiplication and an addition into one.
 //
 // Thread rules: an expression is constant once built; a builder belongs to one thread.
 #ifndef TANDEM_CORE_OP_SCALAR_EXPR_H_
