@@ -1,0 +1,244 @@
+// The tape on a real device: what accumulates, what is freed, and what is refused.
+
+#include "tandem/core/autograd/autograd.h"
+
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tandem/core/device/backend.h"
+#include "tandem/core/dispatch/interpreter.h"
+#include "tandem/core/ops/standard_ops.h"
+
+namespace tandem {
+namespace {
+
+class AutogradTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    ASSERT_TRUE(RegisterStandardOps(&OpRegistry::Global()).ok());
+  }
+  void SetUp() override {
+    auto device = BackendRegistry::Global().Open("cpu:0");
+    ASSERT_TRUE(device.ok()) << device.status();
+    device_ = *device;
+  }
+
+  Tensor Vector(std::vector<double> values) {
+    const Shape shape = {static_cast<int64_t>(values.size())};
+    return *Tensor::FromVector<double>(values, shape, *device_);
+  }
+  Tensor Leaf(std::vector<double> values, GradRequest request = GradRequest::kWrite) {
+    Tensor leaf = Vector(std::move(values));
+    EXPECT_TRUE(AttachGrad(leaf, request).ok());
+    return leaf;
+  }
+  static Tensor Op(const char* name, std::vector<Tensor> inputs,
+                   std::vector<AttributeInit> attrs = {}) {
+    auto result = Invoke(name, inputs, attrs);
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? (*result)[0] : Tensor();
+  }
+  static std::vector<double> Values(const Tensor& tensor) {
+    if (!tensor.defined()) return {};
+    return *tensor.ToVector<double>();
+  }
+
+  Device* device_ = nullptr;
+};
+
+TEST_F(AutogradTest, ProductRule) {
+  Tensor x = Leaf({2, 3}), y = Leaf({5, 7});
+  Tensor z;
+  {
+    RecordScope record;
+    z = Op("mul", {x, y});
+  }
+  ASSERT_TRUE(Backward({z}).ok());
+  EXPECT_EQ(Values(GradOf(x)), (std::vector<double>{5, 7}));
+  EXPECT_EQ(Values(GradOf(y)), (std::vector<double>{2, 3}));
+}
+
+TEST_F(AutogradTest, ManyUsesAreSummed) {
+  Tensor x = Leaf({3});
+  Tensor y;
+  {
+    RecordScope record;
+    y = Op("add", {Op("mul", {x, x}), Op("mul", {x, Op("mul", {x, x})})});  // x^2 + x^3
+  }
+  ASSERT_TRUE(Backward({y}).ok());
+  EXPECT_EQ(Values(GradOf(x)), (std::vector<double>{2 * 3 + 3 * 9}));
+}
+
+TEST_F(AutogradTest, WriteReplacesAndAddAdds) {
+  Tensor written = Leaf({1}), added = Leaf({1}, GradRequest::kAdd);
+  for (int i = 1; i <= 3; ++i) {
+    Tensor y;
+    {
+      RecordScope record;
+      y = Op("add", {Op("mul", {written, Vector({2})}), Op("mul", {added, Vector({2})})});
+    }
+    ASSERT_TRUE(Backward({y}).ok());
+    EXPECT_EQ(Values(GradOf(written)), (std::vector<double>{2}));
+    EXPECT_EQ(Values(GradOf(added)), (std::vector<double>{2.0 * i}));
+  }
+}
+
+TEST_F(AutogradTest, HeadGradientsAndSeveralHeads) {
+  Tensor x = Leaf({1, 2});
+  Tensor a, b;
+  {
+    RecordScope record;
+    a = Op("mul", {x, Vector({3, 3})});
+    b = Op("mul", {x, x});
+  }
+  ASSERT_TRUE(Backward({a, b}, {Vector({1, 10}), Tensor()}).ok());
+  EXPECT_EQ(Values(GradOf(x)), (std::vector<double>{3 + 2, 30 + 4}));
+}
+
+TEST_F(AutogradTest, OutsideARecordScopeNothingIsRecorded) {
+  Tensor x = Leaf({1});
+  Tensor y = Op("mul", {x, x});
+  EXPECT_FALSE(RequiresGrad(y));
+  const absl::Status status = Backward({y});
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(status.message().find("RecordScope"), std::string::npos);
+}
+
+TEST_F(AutogradTest, PauseAndDetachCut) {
+  Tensor x = Leaf({4});
+  Tensor y, paused;
+  {
+    RecordScope record;
+    EXPECT_TRUE(IsRecording());
+    EXPECT_TRUE(IsTraining());
+    {
+      PauseScope pause;
+      EXPECT_FALSE(IsRecording());
+      EXPECT_FALSE(IsTraining());
+      paused = Op("mul", {x, x});
+    }
+    EXPECT_FALSE(RequiresGrad(paused));
+    y = Op("add", {Op("mul", {x, paused}), Detach(Op("mul", {x, x}))});
+  }
+  EXPECT_FALSE(IsRecording());
+  ASSERT_TRUE(Backward({y}).ok());
+  EXPECT_EQ(Values(GradOf(x)), (std::vector<double>{16}));
+}
+
+TEST_F(AutogradTest, ASecondBackwardNeedsRetainGraph) {
+  Tensor x = Leaf({3});
+  Tensor y;
+  {
+    RecordScope record;
+    y = Op("mul", {x, x});
+  }
+  ASSERT_TRUE(Backward({y}, {}, {.retain_graph = true}).ok());
+  ASSERT_TRUE(Backward({y}).ok());
+  EXPECT_EQ(Values(GradOf(x)), (std::vector<double>{6}));
+  const absl::Status status = Backward({y});
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(status.message().find("retain_graph"), std::string::npos);
+}
+
+TEST_F(AutogradTest, GradientsOfGradients) {
+  Tensor x = Leaf({2});
+  std::vector<Tensor> first, second;
+  {
+    RecordScope record;
+    Tensor y = Op("mul", {x, Op("mul", {x, x})});
+    auto grads = Grad({y}, {}, {x}, {.create_graph = true});
+    ASSERT_TRUE(grads.ok()) << grads.status();
+    first = *grads;
+    auto again = Grad({first[0]}, {}, {x}, {.create_graph = true});
+    ASSERT_TRUE(again.ok()) << again.status();
+    second = *again;
+  }
+  EXPECT_EQ(Values(first[0]), (std::vector<double>{12}));   // 3x^2
+  EXPECT_EQ(Values(second[0]), (std::vector<double>{12}));  // 6x
+  EXPECT_FALSE(GradOf(x).defined()) << "Grad returns, it does not store";
+}
+
+TEST_F(AutogradTest, GradOfSomethingInTheMiddle) {
+  Tensor x = Leaf({2}), unused = Leaf({1});
+  Tensor middle, y;
+  {
+    RecordScope record;
+    middle = Op("mul", {x, x});
+    y = Op("mul", {middle, middle});
+  }
+  auto grads = Grad({y}, {}, {middle, unused});
+  ASSERT_TRUE(grads.ok()) << grads.status();
+  EXPECT_EQ(Values((*grads)[0]), (std::vector<double>{8}));
+  EXPECT_FALSE((*grads)[1].defined());
+}
+
+TEST_F(AutogradTest, IntegersAndStepsStopTheGradient) {
+  Tensor x = Leaf({1.5});
+  Tensor y;
+  {
+    RecordScope record;
+    y = Op("add", {x, Op("floor", {x})});
+  }
+  ASSERT_TRUE(Backward({y}).ok());
+  EXPECT_EQ(Values(GradOf(x)), (std::vector<double>{1}));
+  Tensor integers = *Tensor::FromVector<int32_t>({1}, {1}, *device_);
+  EXPECT_EQ(AttachGrad(integers).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(AutogradTest, VariablesKeepTheirGradientWhenTheirValueChanges) {
+  auto weight = MakeRef<Variable>("weight");
+  ASSERT_TRUE(weight->Set(Vector({3})).ok());
+  ASSERT_TRUE(AttachGrad(*weight).ok());
+  for (double value : {3.0, 5.0}) {
+    ASSERT_TRUE(weight->Set(Vector({value})).ok());
+    Tensor y;
+    {
+      RecordScope record;
+      Tensor w = *ReadVariable(*weight);
+      y = Op("mul", {w, w});
+    }
+    ASSERT_TRUE(Backward({y}).ok());
+    EXPECT_EQ(Values(GradOf(*weight)), (std::vector<double>{2 * value}));
+  }
+  ClearGrad(*weight);
+  EXPECT_FALSE(GradOf(*weight).defined());
+}
+
+TEST_F(AutogradTest, AnUninitializedVariableSaysSo) {
+  auto weight = MakeRef<Variable>("dense0_weight");
+  const absl::Status status = ReadVariable(*weight).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(status.message().find("dense0_weight"), std::string::npos);
+}
+
+// A recursive destructor would overflow the stack.
+TEST_F(AutogradTest, LongTapesAreFreedWithoutRecursion) {
+  const int64_t before = device_->allocator().stats().bytes_in_use;
+  {
+    Tensor x = Leaf({1});
+    Tensor y = x;
+    RecordScope record;
+    for (int i = 0; i < 200000; ++i) y = Op("add", {y, x});
+  }
+  EXPECT_EQ(device_->allocator().stats().bytes_in_use, before);
+}
+
+TEST_F(AutogradTest, WhatTheGradientDoesNotReadIsFreedEarly) {
+  Tensor x = Leaf(std::vector<double>(1000, 1.0));
+  Tensor y;
+  int64_t after_one = 0;
+  {
+    RecordScope record;
+    y = Op("add", {x, x});
+    after_one = device_->allocator().stats().bytes_in_use;
+    for (int i = 0; i < 10; ++i) y = Op("add", {y, x});
+  }
+  EXPECT_LE(device_->allocator().stats().bytes_in_use, after_one)
+      << "sums of sums keep no values for their gradient";
+  ASSERT_TRUE(Backward({y}).ok());
+  EXPECT_EQ(Values(GradOf(x))[999], 12);
+}
+
+}  // namespace
+}  // namespace tandem
