@@ -58,6 +58,12 @@ class Ref {
     std::swap(object_, other.object_);
     return *this;
   }
+  // Takes over an ownership that release() gave up.
+  static Ref Adopt(T* object) {
+    Ref ref;
+    ref.object_ = object;
+    return ref;
+  }
   ~Ref() {
     if (object_ != nullptr) static_cast<const RefCounted*>(object_)->Release();
   }
@@ -69,7 +75,7 @@ class Ref {
   friend bool operator==(const Ref& a, const Ref& b) { return a.object_ == b.object_; }
   friend bool operator==(const Ref& a, std::nullptr_t) { return a.object_ == nullptr; }
 
-  // Gives up ownership without releasing; for conversions only.
+  // Gives up ownership without releasing; Adopt takes it over.
   T* release() { return std::exchange(object_, nullptr); }
 
  private:

@@ -1,0 +1,270 @@
+#include "tandem/graph/exec/executable.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tandem/core/base/status_macros.h"
+#include "tandem/core/dispatch/interpreter.h"
+#include "tandem/graph/exec/lower.h"
+
+namespace tandem {
+namespace {
+
+// Slot 0 is the arena; the inputs follow, then the outputs and updates.
+constexpr int kArenaSlot = 0;
+constexpr int kFirstInputSlot = 1;
+
+BufferView Resolve(const BufferView& view, absl::Span<const BufferView> bindings) {
+  if (!view.is_slot()) return view;
+  const BufferView& bound = bindings[view.slot];
+  return {bound.buffer, -1, bound.offset + view.offset, view.size};
+}
+
+int64_t StartBytes(const TensorLayout& layout) {
+  return layout.offset * DTypeSize(layout.spec.dtype);
+}
+
+BufferView ViewOf(const Tensor& tensor, int64_t bytes) {
+  return BufferView::Of(*tensor.buffer(), StartBytes(tensor.layout()), bytes);
+}
+
+}  // namespace
+
+absl::StatusOr<Ref<Executable>> Executable::Create(const Graph& graph, Device& device,
+                                                   const ExecutableOptions& options) {
+  if (options.static_shape && !options.static_alloc) {
+    return absl::InvalidArgumentError(
+        "static_shape needs static_alloc: the recorded work is bound to an arena that is kept from "
+        "run to run");
+  }
+  TANDEM_ASSIGN_OR_RETURN(const Graph lowered, LowerGraph(graph, device));
+  Ref<Executable> program = MakeRef<Executable>(device, options);
+  TANDEM_ASSIGN_OR_RETURN(program->schedule_, Schedule::Create(lowered, device));
+  for (const GraphInput& input : lowered.inputs()) {
+    program->inputs_.push_back({input.name, TensorLayout::Contiguous(lowered.spec(input.value))});
+  }
+  for (const TensorSpec& spec : program->schedule_.outputs) {
+    program->outputs_.push_back({TensorLayout::Contiguous(spec), spec.num_bytes()});
+  }
+  program->num_outputs_ = static_cast<int>(graph.outputs().size());
+  TANDEM_RETURN_IF_ERROR(program->Bind());
+  if (options.static_shape) TANDEM_RETURN_IF_ERROR(program->RecordCommands());
+  return program;
+}
+
+BufferView Executable::Address(const Operand& operand) const {
+  const Block& block = schedule_.blocks[operand.block];
+  const int64_t start = operand.byte_offset;
+  const int64_t bytes = block.bytes - start;
+  const int first_output_slot = kFirstInputSlot + static_cast<int>(inputs_.size());
+  switch (block.kind) {
+    case BlockKind::kInput:
+      return BufferView::Slot(kFirstInputSlot + block.index, start, bytes);
+    case BlockKind::kOutput:
+      return BufferView::Slot(first_output_slot + block.index, start, bytes);
+    case BlockKind::kConstant:
+      return BufferView::Of(*schedule_.constants[block.index].buffer(), start, bytes);
+    case BlockKind::kTemporary:
+      break;
+  }
+  const MemoryBlock& planned = schedule_.plan.blocks[block.index];
+  const int slot = planned.pool == kArenaPool ? kArenaSlot : first_output_slot + planned.pool;
+  return BufferView::Slot(slot, planned.offset + start, bytes);
+}
+
+absl::Status Executable::Bind() {
+  bool uses_arena = schedule_.plan.arena_bytes > 0;
+  for (const Step& step : schedule_.steps) {
+    BoundStep bound;
+    bound.kernel = step.kernel;
+    for (const Operand& operand : step.inputs) bound.inputs.push_back(Address(operand));
+    for (const Operand& operand : step.outputs) bound.outputs.push_back(Address(operand));
+    if (step.workspace >= 0) {
+      const MemoryBlock& planned = schedule_.plan.blocks[step.workspace];
+      const int slot = planned.pool == kArenaPool
+                           ? kArenaSlot
+                           : kFirstInputSlot + static_cast<int>(inputs_.size()) + planned.pool;
+      bound.workspace = BufferView::Slot(slot, planned.offset, planned.bytes);
+    }
+    // Empty values are bound to the arena, too, although nobody touches them there.
+    for (const BufferView& view : bound.inputs) uses_arena |= view.slot == kArenaSlot;
+    for (const BufferView& view : bound.outputs) uses_arena |= view.slot == kArenaSlot;
+    steps_.push_back(std::move(bound));
+  }
+  arena_bytes_ = schedule_.plan.arena_bytes;
+  if ((uses_arena || options_.static_shape) && arena_bytes_ == 0) {
+    arena_bytes_ = device_.info().alignment;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Executable::Record(CommandRecorder& recorder,
+                                absl::Span<const BufferView> bindings) const {
+  absl::InlinedVector<BufferView, 8> inputs;
+  absl::InlinedVector<BufferView, 4> outputs;
+  for (const BoundStep& step : steps_) {
+    if (step.kernel == nullptr) {
+      TANDEM_RETURN_IF_ERROR(recorder.Copy(Resolve(step.inputs[0], bindings),
+                                           Resolve(step.outputs[0], bindings)));
+      continue;
+    }
+    inputs.clear();
+    outputs.clear();
+    for (const BufferView& view : step.inputs) inputs.push_back(Resolve(view, bindings));
+    for (const BufferView& view : step.outputs) outputs.push_back(Resolve(view, bindings));
+    TANDEM_RETURN_IF_ERROR(
+        step.kernel->Record(recorder, inputs, outputs, Resolve(step.workspace, bindings)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Executable::RecordCommands() {
+  const int num_slots = kFirstInputSlot + static_cast<int>(inputs_.size() + outputs_.size());
+  TANDEM_ASSIGN_OR_RETURN(commands_, device_.CreateCommandBuffer(num_slots));
+  for (const BoundStep& step : steps_) {
+    if (step.kernel == nullptr) {
+      TANDEM_RETURN_IF_ERROR(commands_->Copy(step.inputs[0], step.outputs[0]));
+    } else {
+      TANDEM_RETURN_IF_ERROR(
+          step.kernel->Record(*commands_, step.inputs, step.outputs, step.workspace));
+    }
+  }
+  return commands_->Finish();
+}
+
+absl::StatusOr<Tensor> Executable::Prepared(const Tensor& tensor, int input) const {
+  const Input& wanted = inputs_[input];
+  const auto error = [&](absl::string_view what) {
+    return absl::InvalidArgumentError(absl::StrCat("input '", wanted.name, "' ", what));
+  };
+  if (!tensor.defined()) return error("is undefined");
+  if (tensor.is_symbolic()) {
+    return tensor.symbol()->ValueError(absl::StrCat("running with input '", wanted.name, "'"));
+  }
+  if (tensor.spec() != wanted.layout.spec) {
+    return error(absl::StrCat("is ", tensor.Describe(), "; this program takes ",
+                              wanted.layout.spec.ToString()));
+  }
+  if (tensor.device() != &device_) {
+    return error(absl::StrCat("is ", tensor.Describe(), "; this program runs on ",
+                              device_.id().ToString(), ", copy it there first"));
+  }
+  if (tensor.is_contiguous() && StartBytes(tensor.layout()) % device_.info().alignment == 0) {
+    return tensor;
+  }
+  TANDEM_ASSIGN_OR_RETURN(const OpDef* const identity, OpRegistry::Global().Get("identity"));
+  TANDEM_ASSIGN_OR_RETURN(TensorList copy,
+                          EagerInterpreter().Invoke(*identity, {&tensor, 1}, AttributeMap(), {}));
+  return std::move(copy[0]);
+}
+
+absl::Status Executable::CheckBound(const Tensor& tensor, int output) const {
+  const TensorSpec& wanted = outputs_[output].layout.spec;
+  const auto error = [&](absl::string_view what) {
+    return absl::InvalidArgumentError(absl::StrCat("the tensor bound to output ", output, ", ",
+                                                   tensor.Describe(), ", ", what));
+  };
+  if (tensor.is_symbolic()) return error("is a symbol and has no memory");
+  if (tensor.spec() != wanted) return error(absl::StrCat("should be ", wanted.ToString()));
+  if (tensor.device() != &device_) return error("is on another device");
+  if (!tensor.is_contiguous()) return error("is not contiguous");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Tensor> Executable::NewOutput(int output) const {
+  TANDEM_ASSIGN_OR_RETURN(Ref<Buffer> buffer, device_.allocator().Allocate(outputs_[output].bytes));
+  auto impl = MakeRef<TensorImpl>();
+  impl->layout = outputs_[output].layout;
+  impl->device = &device_;
+  impl->buffer = std::move(buffer);
+  return Tensor(std::move(impl));
+}
+
+absl::StatusOr<RunResult> Executable::Run(absl::Span<const Tensor> inputs,
+                                          const RunOptions& options) const {
+  if (inputs.size() != inputs_.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("this program takes ", inputs_.size(),
+                                                   " inputs, ", inputs.size(), " given"));
+  }
+  if (!options.outputs.empty() && static_cast<int>(options.outputs.size()) != num_outputs_) {
+    return absl::InvalidArgumentError(absl::StrCat("this program has ", num_outputs_, " outputs, ",
+                                                   options.outputs.size(), " are bound"));
+  }
+  Stream& stream = options.stream != nullptr ? *options.stream : device_.default_stream();
+  // Arenas are reused in the order of the default stream.
+  const bool pooled = options_.static_alloc && &stream == &device_.default_stream();
+
+  Bindings bindings(kFirstInputSlot + inputs_.size() + outputs_.size());
+  absl::InlinedVector<Tensor, 2> copies;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& tensor = inputs[i];
+    if (tensor.defined() && tensor.layout() == inputs_[i].layout && tensor.device() == &device_ &&
+        tensor.buffer() != nullptr) [[likely]] {
+      bindings[kFirstInputSlot + i] = ViewOf(tensor, tensor.spec().num_bytes());
+      continue;
+    }
+    TANDEM_ASSIGN_OR_RETURN(Tensor prepared, Prepared(tensor, static_cast<int>(i)));
+    bindings[kFirstInputSlot + i] = ViewOf(prepared, prepared.spec().num_bytes());
+    copies.push_back(std::move(prepared));
+  }
+
+  RunResult result;
+  const size_t first_output = kFirstInputSlot + inputs_.size();
+  absl::InlinedVector<std::pair<Tensor, Tensor>, 1> copy_back;
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    Tensor output;
+    if (i < options.outputs.size() && options.outputs[i].defined()) {
+      const Tensor& bound = options.outputs[i];
+      TANDEM_RETURN_IF_ERROR(CheckBound(bound, static_cast<int>(i)));
+      // Other values may use an output's memory before it is written, so it must not be that of an
+      // input or of another output.
+      bool shared = StartBytes(bound.layout()) % device_.info().alignment != 0;
+      for (const BufferView& view : bindings) shared |= view.buffer == bound.buffer().get();
+      if (shared) {
+        TANDEM_ASSIGN_OR_RETURN(output, NewOutput(static_cast<int>(i)));
+        copy_back.push_back({output, bound});
+      } else {
+        output = bound;
+      }
+      bindings[first_output + i] = ViewOf(output, outputs_[i].bytes);
+      result.outputs.push_back(bound);
+      if (shared) copies.push_back(std::move(output));
+      continue;
+    }
+    TANDEM_ASSIGN_OR_RETURN(output, NewOutput(static_cast<int>(i)));
+    bindings[first_output + i] = ViewOf(output, outputs_[i].bytes);
+    (static_cast<int>(i) < num_outputs_ ? result.outputs : result.updates)
+        .push_back(std::move(output));
+  }
+
+  Ref<Buffer> arena;
+  if (arena_bytes_ > 0) {
+    if (pooled) arena = arenas_.Take();
+    if (arena == nullptr) {
+      TANDEM_ASSIGN_OR_RETURN(arena, device_.allocator().Allocate(arena_bytes_));
+    }
+    bindings[kArenaSlot] = BufferView::Of(*arena, 0, arena_bytes_);
+  }
+  absl::Status status;
+  if (commands_ != nullptr) {
+    status = stream.Submit(commands_, bindings).status();
+  } else {
+    status = Record(stream, bindings);
+  }
+  for (const auto& [from, to] : copy_back) {
+    if (!status.ok()) break;
+    status = stream.Copy(ViewOf(from, from.spec().num_bytes()), ViewOf(to, to.spec().num_bytes()));
+  }
+  if (pooled && arena != nullptr) arenas_.Give(std::move(arena));
+  if (!status.ok()) return status;
+  return result;
+}
+
+int64_t Executable::bytes() const {
+  int64_t bytes = options_.static_alloc ? arena_bytes_ : 0;
+  for (const Tensor& constant : schedule_.constants) bytes += constant.spec().num_bytes();
+  return bytes;
+}
+
+}  // namespace tandem

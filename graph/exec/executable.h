@@ -1,0 +1,120 @@
+// Executable: a graph that was made ready for one device. Immutable; runs many times.
+//
+//   TANDEM_ASSIGN_OR_RETURN(Ref<Executable> program, Executable::Create(graph, *device));
+//   TANDEM_ASSIGN_OR_RETURN(RunResult result, program->Run({x, weight, bias}));
+//   result.outputs[0];
+//
+// Three modes. Plain: kernels are chosen, prepared and given addresses once; each run takes an arena
+// for the intermediate values from the device's allocator. static_alloc: arenas are kept from run to
+// run, one for each run that is under way. static_alloc + static_shape: the work is recorded once as
+// a command buffer, and a run only binds buffers and submits it.
+//
+// Outputs are the caller's: fresh memory at each run that no later run touches, never memory of an
+// input.
+//
+// Thread rules: Run may be called from many threads at once.
+#ifndef TANDEM_GRAPH_EXEC_EXECUTABLE_H_
+#define TANDEM_GRAPH_EXEC_EXECUTABLE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "tandem/core/base/ref.h"
+#include "tandem/core/device/device.h"
+#include "tandem/core/tensor/tensor.h"
+#include "tandem/graph/exec/arena_pool.h"
+#include "tandem/graph/exec/schedule.h"
+#include "tandem/graph/ir/graph.h"
+
+namespace tandem {
+
+struct ExecutableOptions {
+  bool static_alloc = false;
+  bool static_shape = false;  // needs static_alloc
+};
+
+struct RunOptions {
+  // Where the outputs go: as many tensors as the graph has outputs, each undefined (fresh memory) or
+  // contiguous and of the output's spec. Empty: all are fresh.
+  absl::Span<const Tensor> outputs = {};
+  // Null: the device's default stream.
+  Stream* stream = nullptr;
+};
+
+struct RunResult {
+  TensorList outputs;
+  TensorList updates;  // in the order of Graph::updates()
+};
+
+class Executable : public RefCounted {
+ public:
+  // INVALID_ARGUMENT for static_shape without static_alloc; UNIMPLEMENTED, naming the op, if the
+  // device cannot run one.
+  static absl::StatusOr<Ref<Executable>> Create(const Graph& graph, Device& device,
+                                                const ExecutableOptions& options = {});
+
+  // `inputs`: one tensor for each input of the graph. INVALID_ARGUMENT names the input whose device
+  // or spec is wrong; FAILED_PRECONDITION for a symbol.
+  absl::StatusOr<RunResult> Run(absl::Span<const Tensor> inputs,
+                                const RunOptions& options = {}) const;
+
+  Device& device() const { return device_; }
+  const ExecutableOptions& options() const { return options_; }
+  const MemoryPlan& plan() const { return schedule_.plan; }
+  // How each node is executed, in order.
+  const std::vector<StepNote>& notes() const { return schedule_.notes; }
+  // Bytes that it keeps: constants, and the arena if that is static.
+  int64_t bytes() const;
+
+ private:
+  // A step with addresses: every view is a slot or a constant's buffer.
+  struct BoundStep {
+    Ref<const PreparedKernel> kernel;  // null: a copy
+    absl::InlinedVector<BufferView, 3> inputs;
+    absl::InlinedVector<BufferView, 1> outputs;
+    BufferView workspace;
+  };
+  struct Input {
+    std::string name;
+    TensorLayout layout;
+  };
+  struct Output {
+    TensorLayout layout;
+    int64_t bytes = 0;
+  };
+  using Bindings = absl::InlinedVector<BufferView, 24>;
+
+  Executable(Device& device, const ExecutableOptions& options)
+      : device_(device), options_(options) {}
+  template <typename T, typename... Args>
+  friend Ref<T> MakeRef(Args&&... args);
+
+  BufferView Address(const Operand& operand) const;
+  absl::Status Bind();
+  absl::Status RecordCommands();
+  absl::Status Record(CommandRecorder& recorder, absl::Span<const BufferView> bindings) const;
+  // The tensor as the program takes it: from its first element, aligned, row-major.
+  absl::StatusOr<Tensor> Prepared(const Tensor& tensor, int input) const;
+  absl::Status CheckBound(const Tensor& tensor, int output) const;
+  absl::StatusOr<Tensor> NewOutput(int output) const;
+
+  Device& device_;
+  const ExecutableOptions options_;
+  std::vector<Input> inputs_;
+  std::vector<Output> outputs_;
+  int num_outputs_ = 0;  // without updates
+  Schedule schedule_;
+  std::vector<BoundStep> steps_;
+  int64_t arena_bytes_ = 0;
+  Ref<CommandBuffer> commands_;  // static_shape only
+  mutable ArenaPool arenas_;
+};
+
+}  // namespace tandem
+
+#endif  // TANDEM_GRAPH_EXEC_EXECUTABLE_H_
