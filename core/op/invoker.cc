@@ -51,7 +51,9 @@ Tensor Emitter::SumTo(const Tensor& x, const Shape& shape) {
   }
   Tensor sum = (*this)("sum", {x}, {{"axes", axes}, {"keepdims", true}});
   if (leading == 0) return sum;
-  return (*this)("reshape", {sum}, {{"shape", shape}});
+  // Not by reshape, where a 0 in the shape would mean "keep".
+  axes.resize(leading);
+  return (*this)("squeeze", {sum}, {{"axes", axes}});
 }
 
 Tensor Emitter::Cast(const Tensor& x, DType dtype) {
