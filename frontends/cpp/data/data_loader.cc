@@ -1,0 +1,177 @@
+#include "tandem/frontends/cpp/data/data_loader.h"
+
+#include <algorithm>
+#include <exception>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "tandem/core/dispatch/random.h"
+#include "tandem/frontends/cpp/error.h"
+
+namespace tandem::data {
+namespace {
+
+// Fisher–Yates with a generator that the standard fixes to the bit; std::shuffle is not.
+void Shuffle(std::vector<int64_t>& values, uint64_t seed, uint64_t epoch) {
+  std::seed_seq sequence = {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32),
+                            static_cast<uint32_t>(epoch), static_cast<uint32_t>(epoch >> 32)};
+  std::mt19937_64 generator(sequence);
+  for (size_t i = values.size(); i > 1; --i) {
+    // The high half of a 128-bit product: uniform up to a bias of i / 2^64.
+    const auto j = static_cast<size_t>((static_cast<unsigned __int128>(generator()) * i) >> 64);
+    std::swap(values[i - 1], values[j]);
+  }
+}
+
+}  // namespace
+
+// The batches of one epoch, made by workers and taken in order.
+class DataLoader::Epoch {
+ public:
+  Epoch(DatasetPtr dataset, std::vector<std::vector<int64_t>> plan, int workers, int64_t prefetch)
+      : dataset_(std::move(dataset)), plan_(std::move(plan)), prefetch_(prefetch) {
+    for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { Work(); });
+  }
+
+  ~Epoch() {
+    {
+      absl::MutexLock lock(&mutex_);
+      stopped_ = true;
+    }
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  // False at the end.
+  bool Next(Batch* batch) {
+    if (taken_ == static_cast<int64_t>(plan_.size())) return false;
+    if (threads_.empty()) {
+      *batch = dataset_->GetBatch(plan_[taken_++]);
+      return true;
+    }
+    Result result;
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return results_.contains(taken_);
+      };
+      mutex_.Await(absl::Condition(&ready));
+      result = std::move(results_[taken_]);
+      results_.erase(taken_);
+      ++taken_;
+    }
+    if (result.error) std::rethrow_exception(result.error);
+    *batch = std::move(result.batch);
+    return true;
+  }
+
+ private:
+  struct Result {
+    Batch batch;
+    std::exception_ptr error;
+  };
+
+  void Work() {
+    while (true) {
+      int64_t mine;
+      {
+        absl::MutexLock lock(&mutex_);
+        const auto may_go_on = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+          return stopped_ || started_ == static_cast<int64_t>(plan_.size()) ||
+                 started_ < taken_ + prefetch_;
+        };
+        mutex_.Await(absl::Condition(&may_go_on));
+        if (stopped_ || started_ == static_cast<int64_t>(plan_.size())) return;
+        mine = started_++;
+      }
+      Result result;
+      try {
+        result.batch = dataset_->GetBatch(plan_[mine]);
+      } catch (...) {
+        result.error = std::current_exception();
+      }
+      absl::MutexLock lock(&mutex_);
+      results_[mine] = std::move(result);
+    }
+  }
+
+  const DatasetPtr dataset_;
+  const std::vector<std::vector<int64_t>> plan_;
+  const int64_t prefetch_;
+  absl::Mutex mutex_;
+  int64_t started_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Written by the consumer under the mutex; without workers there is only the consumer.
+  int64_t taken_ = 0;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::flat_hash_map<int64_t, Result> results_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::thread> threads_;
+};
+
+DataLoader::DataLoader(DatasetPtr dataset, DataLoaderOptions options)
+    : dataset_(std::move(dataset)), options_(options) {
+  if (!dataset_ || options_.batch_size < 1 || options_.workers < 0 || options_.prefetch < 1) {
+    Check(absl::InvalidArgumentError(absl::StrCat(
+        "a DataLoader needs a dataset, batch_size >= 1 (is ", options_.batch_size,
+        "), workers >= 0 (is ", options_.workers, ") and prefetch >= 1 (is ", options_.prefetch,
+        ")")));
+  }
+  if (options_.seed) {
+    seed_ = *options_.seed;
+  } else {
+    const RandomOffset drawn = ReserveRandom(1);
+    seed_ = drawn.seed + 0x9E3779B97F4A7C15u * (drawn.offset + 1);
+  }
+}
+
+DataLoader::~DataLoader() = default;
+
+int64_t DataLoader::size() const {
+  const int64_t samples = dataset_->size() + static_cast<int64_t>(rolled_over_.size());
+  const int64_t full = samples / options_.batch_size;
+  const bool keeps = options_.last_batch == LastBatch::kKeep;
+  return full + (keeps && samples % options_.batch_size != 0);
+}
+
+std::vector<std::vector<int64_t>> DataLoader::NextPlan() {
+  std::vector<int64_t> order(dataset_->size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);
+  if (options_.shuffle) Shuffle(order, seed_, static_cast<uint64_t>(epoch_));
+  ++epoch_;
+  order.insert(order.begin(), rolled_over_.begin(), rolled_over_.end());
+  rolled_over_.clear();
+  std::vector<std::vector<int64_t>> plan;
+  const int64_t total = order.size();
+  for (int64_t begin = 0; begin < total; begin += options_.batch_size) {
+    const int64_t end = std::min(begin + options_.batch_size, total);
+    std::vector<int64_t> batch(order.begin() + begin, order.begin() + end);
+    if (end - begin == options_.batch_size || options_.last_batch == LastBatch::kKeep) {
+      plan.push_back(std::move(batch));
+    } else if (options_.last_batch == LastBatch::kRollover) {
+      rolled_over_ = std::move(batch);
+    }
+  }
+  return plan;
+}
+
+DataLoader::Iterator DataLoader::begin() {
+  return Iterator(std::make_shared<Epoch>(dataset_, NextPlan(), options_.workers,
+                                          options_.prefetch));
+}
+
+DataLoader::Iterator::Iterator(std::shared_ptr<Epoch> epoch) : epoch_(std::move(epoch)) {
+  ++*this;
+}
+
+DataLoader::Iterator& DataLoader::Iterator::operator++() {
+  if (epoch_ && !epoch_->Next(&batch_)) {
+    epoch_ = nullptr;
+    batch_.clear();
+  }
+  return *this;
+}
+
+}  // namespace tandem::data
