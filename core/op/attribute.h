@@ -92,6 +92,7 @@ class AttributeSchema {
  public:
   AttributeSchema() = default;
   AttributeSchema(std::initializer_list<AttributeDef> defs) : defs_(defs) {}
+  explicit AttributeSchema(std::vector<AttributeDef> defs) : defs_(std::move(defs)) {}
   const std::vector<AttributeDef>& defs() const { return defs_; }
   int Find(absl::string_view name) const;  // -1 if there is none
 

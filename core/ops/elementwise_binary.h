@@ -1,4 +1,5 @@
-// Definitions of the ops of two (or three) tensors, element by element, with broadcasting: add, pow, less, where, …
+// Definitions of the ops of two (or three) tensors, element by element, with broadcasting: add,
+// pow, less, where, …
 //
 //   TANDEM_RETURN_IF_ERROR(RegisterElementwiseBinaryOps(&registry));
 //
