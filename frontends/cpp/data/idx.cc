@@ -50,9 +50,10 @@ class Reader {
   // As many bytes as there are, up to `size`.
   absl::StatusOr<int64_t> Read(void* out, int64_t size) {
     const int count = gzread(file_.get(), out, static_cast<unsigned>(size));
-    if (count < 0) {
-      int code = 0;
-      const char* text = gzerror(file_.get(), &code);
+    int code = Z_OK;
+    // A file cut off inside its last block, or its checksum, is a short read and a note in gzerror.
+    const char* text = count < size ? gzerror(file_.get(), &code) : "";
+    if (count < 0 || (code != Z_OK && code != Z_STREAM_END)) {
       return Error(absl::StrCat("its compressed data is damaged or cut off (", text, ")"));
     }
     return count;
