@@ -3,13 +3,14 @@
 #include <memory>
 
 #include "tandem/backends/cpu/cpu_device.h"
+#include "tandem/backends/cpu/elementwise.h"
 #include "tandem/core/base/status_macros.h"
 
 namespace tandem::cpu_backend {
 
 absl::Status Register(BackendRegistry* backends, KernelRegistry* kernels) {
   TANDEM_RETURN_IF_ERROR(backends->Register(std::make_unique<CpuBackend>()));
-  return absl::OkStatus();
+  return RegisterElementwiseKernels(kernels);
 }
 
 }  // namespace tandem::cpu_backend

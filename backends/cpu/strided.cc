@@ -1,0 +1,182 @@
+#include "tandem/backends/cpu/strided.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tandem::cpu_backend {
+namespace {
+
+// Elements of a side of a block in a transposition: two blocks fit the L1 cache.
+constexpr int64_t kBlock = 32;
+
+// The elements index … of one dimension.
+template <typename T>
+void CopyRow(const T* source, int64_t stride, int64_t n, T* out) {
+  if (stride == 1 && n >= 16) {
+    std::memcpy(out, source, n * sizeof(T));
+  } else if (stride == 0) {
+    std::fill_n(out, n, *source);
+  } else {
+    for (int64_t i = 0; i < n; ++i) out[i] = source[i * stride];
+  }
+}
+
+template <typename T>
+void Gather(const StridedGeometry& g, const T* source, int64_t begin, int64_t n, T* out) {
+  if (g.rank == 0) {
+    if (n > 0) *out = *source;
+    return;
+  }
+  const int inner = static_cast<int>(g.rank) - 1;
+  int64_t index[kMaxRank];
+  int64_t rest = begin;
+  for (int d = inner; d >= 0; --d) {
+    index[d] = rest % g.dims[d];
+    rest /= g.dims[d];
+    source += index[d] * g.strides[d];
+  }
+  for (;;) {
+    const int64_t length = std::min(n, g.dims[inner] - index[inner]);
+    CopyRow(source, g.strides[inner], length, out);
+    out += length;
+    n -= length;
+    if (n == 0) return;
+    // To the start of the next row.
+    source -= index[inner] * g.strides[inner];
+    index[inner] = 0;
+    for (int d = inner - 1; d >= 0; --d) {
+      source += g.strides[d];
+      if (++index[d] < g.dims[d]) break;
+      source -= g.dims[d] * g.strides[d];
+      index[d] = 0;
+    }
+  }
+}
+
+// A view of a geometry as a batch of matrices, rows of which are contiguous in the source and
+// columns in the output.
+struct Transposition {
+  int row_axis = -1;  // the axis of stride 1
+  int64_t rows = 0, columns = 0;
+};
+
+Transposition FindTransposition(const StridedGeometry& g) {
+  Transposition t;
+  if (g.rank < 2) return t;
+  const int inner = static_cast<int>(g.rank) - 1;
+  const int64_t inner_stride = std::abs(g.strides[inner]);
+  if (inner_stride < 4 || g.dims[inner] < 4) return t;
+  for (int d = 0; d < inner; ++d) {
+    if (g.strides[d] == 1 && g.dims[d] >= 4) t = {d, g.dims[d], g.dims[inner]};
+  }
+  return t;
+}
+
+template <typename T>
+void Transpose(const StridedGeometry& g, const Transposition& t, const T* source, T* out,
+               CpuThreadPool& pool) {
+  const int inner = static_cast<int>(g.rank) - 1;
+  int64_t out_strides[kMaxRank];
+  int64_t batches = 1;
+  out_strides[inner] = 1;
+  for (int d = inner - 1; d >= 0; --d) out_strides[d] = out_strides[d + 1] * g.dims[d + 1];
+  for (int d = 0; d < inner; ++d) {
+    if (d != t.row_axis) batches *= g.dims[d];
+  }
+  const int64_t row_blocks = (t.rows + kBlock - 1) / kBlock;
+  const int64_t from_stride = g.strides[inner], to_stride = out_strides[t.row_axis];
+  pool.ParallelFor(batches * row_blocks, GrainFor(kBlock * t.columns),
+                   [&](int64_t begin, int64_t end) {
+                     for (int64_t item = begin; item < end; ++item) {
+                       int64_t batch = item / row_blocks;
+                       const int64_t row = item % row_blocks * kBlock;
+                       const int64_t rows = std::min(kBlock, t.rows - row);
+                       const T* from = source + row;
+                       T* to = out + row * to_stride;
+                       for (int d = inner - 1; d >= 0; --d) {
+                         if (d == t.row_axis) continue;
+                         from += batch % g.dims[d] * g.strides[d];
+                         to += batch % g.dims[d] * out_strides[d];
+                         batch /= g.dims[d];
+                       }
+                       for (int64_t column = 0; column < t.columns; column += kBlock) {
+                         const int64_t last = std::min(column + kBlock, t.columns);
+                         for (int64_t r = 0; r < rows; ++r) {
+                           for (int64_t c = column; c < last; ++c) {
+                             to[r * to_stride + c] = from[r + c * from_stride];
+                           }
+                         }
+                       }
+                     }
+                   });
+}
+
+template <typename T>
+void Copy(const StridedGeometry& g, const T* source, T* out, CpuThreadPool& pool) {
+  const Transposition t = FindTransposition(g);
+  if (t.row_axis >= 0) {
+    Transpose(g, t, source, out, pool);
+    return;
+  }
+  int64_t n = 1;
+  for (int d = 0; d < g.rank; ++d) n *= g.dims[d];
+  pool.ParallelFor(n, kParallelWork, [&](int64_t begin, int64_t end) {
+    Gather(g, source, begin, end - begin, out + begin);
+  });
+}
+
+// Calls fn with a zero of an unsigned type of `element_size` bytes.
+template <typename Fn>
+void DispatchSize(int64_t element_size, Fn fn) {
+  switch (element_size) {
+    case 1:
+      return fn(uint8_t{});
+    case 2:
+      return fn(uint16_t{});
+    case 4:
+      return fn(uint32_t{});
+    default:
+      return fn(uint64_t{});
+  }
+}
+
+}  // namespace
+
+StridedGeometry StridedGeometry::Of(const TensorLayout& layout, const Shape& shape) {
+  StridedGeometry g;
+  const Shape& own = layout.spec.shape;
+  const int added = shape.rank() - own.rank();
+  for (int d = 0; d < shape.rank(); ++d) {
+    if (shape[d] == 1) continue;
+    const int i = d - added;
+    const int64_t stride = i < 0 || own[i] == 1 ? 0 : layout.strides[i];
+    if (g.rank > 0 && g.strides[g.rank - 1] == stride * shape[d]) {
+      g.dims[g.rank - 1] *= shape[d];
+      g.strides[g.rank - 1] = stride;
+    } else {
+      g.dims[g.rank] = shape[d];
+      g.strides[g.rank] = stride;
+      ++g.rank;
+    }
+  }
+  return g;
+}
+
+void GatherStrided(const StridedGeometry& geometry, int64_t element_size, const std::byte* source,
+                   int64_t begin, int64_t n, std::byte* out) {
+  if (n <= 0) return;
+  DispatchSize(element_size, [&](auto zero) {
+    using T = decltype(zero);
+    Gather(geometry, reinterpret_cast<const T*>(source), begin, n, reinterpret_cast<T*>(out));
+  });
+}
+
+void CopyStrided(const StridedGeometry& geometry, int64_t element_size, const std::byte* source,
+                 std::byte* out, CpuThreadPool& pool) {
+  DispatchSize(element_size, [&](auto zero) {
+    using T = decltype(zero);
+    Copy(geometry, reinterpret_cast<const T*>(source), reinterpret_cast<T*>(out), pool);
+  });
+}
+
+}  // namespace tandem::cpu_backend
