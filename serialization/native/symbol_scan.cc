@@ -1,0 +1,182 @@
+#include "tandem/serialization/native/symbol_scan.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/descriptor.h"
+#include "nlohmann/json.hpp"
+#include "tandem/core/base/status_macros.h"
+#include "tandem/serialization/proto/model.pb.h"
+
+namespace tandem {
+namespace {
+
+// Upper estimates, bytes, with the slack of lists that double as they grow.
+constexpr int64_t kMessage = 256;
+constexpr int64_t kNode = 768;  // more: the node of the graph, its values and attributes
+constexpr int64_t kText = 48;   // and its characters
+constexpr int64_t kNumber = 16;
+
+// The deepest path is model, graph, nodes, node, attributes, attribute, ints, values.
+constexpr int kMaxDepth = 16;
+
+class JsonScanner : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  SymbolScan scan;
+  std::string error;
+
+  bool null() override { return Value(kNumber); }
+  bool boolean(bool) override { return Value(kNumber); }
+  bool number_integer(number_integer_t) override { return Value(kNumber); }
+  bool number_unsigned(number_unsigned_t) override { return Value(kNumber); }
+  bool number_float(number_float_t, const string_t&) override { return Value(kNumber); }
+  bool binary(binary_t&) override { return Value(kText); }
+  bool string(string_t& value) override {
+    if (depth_ == 1 && key_ == "format") scan.format = value.substr(0, 64);
+    // Protobuf's mapping allows both spellings of a name.
+    if (depth_ == 1 && (key_ == "formatVersion" || key_ == "format_version")) {
+      scan.format_version = value.substr(0, 64);
+    }
+    return Value(kText + static_cast<int64_t>(value.size()));
+  }
+  bool start_object(std::size_t) override {
+    scan.memory += kMessage + (depth_ == 3 && in_nodes_ ? kNode : 0);
+    return Enter();
+  }
+  bool key(string_t& value) override {
+    key_ = std::move(value);
+    if (depth_ == 2) in_nodes_ = key_ == "nodes";
+    return true;
+  }
+  bool end_object() override { return Leave(); }
+  bool start_array(std::size_t) override { return Enter(); }
+  bool end_array() override { return Leave(); }
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception&) override {
+    error = absl::StrCat("it is not JSON from byte ", position, " on; it may be torn");
+    return false;
+  }
+
+ private:
+  bool Value(int64_t cost) {
+    scan.memory += cost;
+    return true;
+  }
+  bool Enter() {
+    if (++depth_ > kMaxDepth) error = "its JSON is nested deeper than a model's";
+    return depth_ <= kMaxDepth;
+  }
+  bool Leave() {
+    --depth_;
+    return true;
+  }
+
+  std::string key_;
+  int depth_ = 0;
+  bool in_nodes_ = false;  // within "nodes" of an object in the root object
+};
+
+// Walks protobuf's wire format (https://protobuf.dev/programming-guides/encoding) along the schema.
+class WireScanner {
+ public:
+  explicit WireScanner(SymbolScan* scan) : scan_(scan) {}
+
+  absl::Status Message(const google::protobuf::Descriptor& type, absl::string_view bytes) {
+    scan_->memory += kMessage;
+    if (&type == proto::Node::descriptor()) scan_->memory += kNode;
+    while (!bytes.empty()) {
+      uint64_t tag = 0;
+      TANDEM_RETURN_IF_ERROR(Varint(&bytes, &tag));
+      if (tag > UINT32_MAX) return Torn();
+      const google::protobuf::FieldDescriptor* field =
+          type.FindFieldByNumber(static_cast<int>(tag >> 3));
+      uint64_t value = 0;
+      switch (tag & 7) {
+        case 0:
+          TANDEM_RETURN_IF_ERROR(Varint(&bytes, &value));
+          break;
+        case 1:
+        case 5: {
+          const size_t size = (tag & 7) == 1 ? 8 : 4;
+          if (bytes.size() < size) return Torn();
+          bytes.remove_prefix(size);
+          break;
+        }
+        case 2: {
+          TANDEM_RETURN_IF_ERROR(Varint(&bytes, &value));
+          if (value > bytes.size()) return Torn();
+          TANDEM_RETURN_IF_ERROR(Delimited(field, bytes.substr(0, value)));
+          bytes.remove_prefix(value);
+          continue;
+        }
+        default:
+          return Torn();
+      }
+      // A field that is not known is kept as an object by the parser.
+      scan_->memory += field == nullptr ? kText : kNumber;
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status Torn() const {
+    return absl::InvalidArgumentError("it is not a protobuf message; it may be torn");
+  }
+
+  absl::Status Varint(absl::string_view* bytes, uint64_t* value) const {
+    *value = 0;
+    for (int i = 0; i < 10 && i < static_cast<int>(bytes->size()); ++i) {
+      const auto byte = static_cast<uint8_t>((*bytes)[i]);
+      *value |= uint64_t{byte & 0x7Fu} << (7 * i);
+      if (byte < 0x80) {
+        bytes->remove_prefix(i + 1);
+        return absl::OkStatus();
+      }
+    }
+    return Torn();
+  }
+
+  // The schema has no recursive type, so it bounds the depth.
+  absl::Status Delimited(const google::protobuf::FieldDescriptor* field, absl::string_view bytes) {
+    using Field = google::protobuf::FieldDescriptor;
+    if (field != nullptr && field->cpp_type() == Field::CPPTYPE_MESSAGE) {
+      return Message(*field->message_type(), bytes);
+    }
+    const auto size = static_cast<int64_t>(bytes.size());
+    if (field == nullptr || field->cpp_type() == Field::CPPTYPE_STRING) {
+      scan_->memory += kText + size;
+      if (field != nullptr && field->containing_type() == proto::Model::descriptor()) {
+        if (field->number() == proto::Model::kFormatFieldNumber) {
+          scan_->format = std::string(bytes.substr(0, 64));
+        }
+        if (field->number() == proto::Model::kFormatVersionFieldNumber) {
+          scan_->format_version = std::string(bytes.substr(0, 64));
+        }
+      }
+      return absl::OkStatus();
+    }
+    // A packed list of numbers, each of one byte at least.
+    scan_->memory += kText + kNumber * size;
+    return absl::OkStatus();
+  }
+
+  SymbolScan* scan_;
+};
+
+}  // namespace
+
+absl::StatusOr<SymbolScan> ScanJson(absl::string_view bytes) {
+  JsonScanner scanner;
+  if (!nlohmann::json::sax_parse(bytes.data(), bytes.data() + bytes.size(), &scanner)) {
+    return absl::InvalidArgumentError(scanner.error.empty() ? "it is not JSON" : scanner.error);
+  }
+  return std::move(scanner.scan);
+}
+
+absl::StatusOr<SymbolScan> ScanBinary(absl::string_view bytes) {
+  SymbolScan scan;
+  TANDEM_RETURN_IF_ERROR(WireScanner(&scan).Message(*proto::Model::descriptor(), bytes));
+  return scan;
+}
+
+}  // namespace tandem
