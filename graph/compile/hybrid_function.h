@@ -8,9 +8,9 @@
 //   TANDEM_ASSIGN_OR_RETURN(TensorList y, Call(*mlp, {x}));  // eager, under a tape, or in a trace
 //   std::cout << mlp->Explain().ToText();
 //
-// `Call` (core/dispatch) picks the right one of Run, RunForGradient and Inline. Variables are read at
-// each run, and written back at its end. Random draws take the same numbers as eager ones. A trace
-// that fails changes nothing (R50).
+// `Call` (core/dispatch) picks the right one of Run, RunForGradient and Inline. Variables are read
+// at each run, and written back at its end. Random draws take the same numbers as eager ones. A
+// trace that fails changes nothing (R50).
 //
 // Thread rules: all methods from any thread. At most one thread traces at a time (the body is user
 // code); others that need the same entry wait for it. The body must not call its own function.
@@ -56,8 +56,8 @@ class HybridFunction : public Callable {
   std::string name() const override;
   const HybridOptions& options() const;
 
-  // Runs the compiled body on concrete inputs (compiles it first, where needed). The outputs are the
-  // caller's: fresh memory at each run.
+  // Runs the compiled body on concrete inputs (compiles it first, where needed). The outputs are
+  // the caller's: fresh memory at each run.
   absl::StatusOr<TensorList> Run(absl::Span<const Tensor> inputs) override;
   // The same, with what the backward pass needs. Gradients are those of eager mode, bit for bit
   // (strict numerics).
@@ -81,8 +81,8 @@ class HybridFunction : public Callable {
   Explanation Explain() const;
 
   // Runs the body eagerly and as a graph, without side effects on variables and the generator, and
-  // compares all values bit for bit. OK if they agree; otherwise FAILED_PRECONDITION names the first
-  // op that differs, its line, and the largest error.
+  // compares all values bit for bit. OK if they agree; otherwise FAILED_PRECONDITION names the
+  // first op that differs, its line, and the largest error.
   absl::Status Verify(absl::Span<const Tensor> inputs);
 
  private:

@@ -105,8 +105,8 @@ absl::Status Executable::Record(CommandRecorder& recorder,
   absl::InlinedVector<BufferView, 4> outputs;
   for (const BoundStep& step : steps_) {
     if (step.kernel == nullptr) {
-      TANDEM_RETURN_IF_ERROR(recorder.Copy(Resolve(step.inputs[0], bindings),
-                                           Resolve(step.outputs[0], bindings)));
+      TANDEM_RETURN_IF_ERROR(
+          recorder.Copy(Resolve(step.inputs[0], bindings), Resolve(step.outputs[0], bindings)));
       continue;
     }
     inputs.clear();
@@ -162,8 +162,8 @@ absl::StatusOr<Tensor> Executable::Prepared(const Tensor& tensor, int input) con
 absl::Status Executable::CheckBound(const Tensor& tensor, int output) const {
   const TensorSpec& wanted = outputs_[output].layout.spec;
   const auto error = [&](absl::string_view what) {
-    return absl::InvalidArgumentError(absl::StrCat("the tensor bound to output ", output, ", ",
-                                                   tensor.Describe(), ", ", what));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the tensor bound to output ", output, ", ", tensor.Describe(), ", ", what));
   };
   if (tensor.is_symbolic()) return error("is a symbol and has no memory");
   if (tensor.spec() != wanted) return error(absl::StrCat("should be ", wanted.ToString()));
@@ -184,8 +184,8 @@ absl::StatusOr<Tensor> Executable::NewOutput(int output) const {
 absl::StatusOr<RunResult> Executable::Run(absl::Span<const Tensor> inputs,
                                           const RunOptions& options) const {
   if (inputs.size() != inputs_.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("this program takes ", inputs_.size(),
-                                                   " inputs, ", inputs.size(), " given"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("this program takes ", inputs_.size(), " inputs, ", inputs.size(), " given"));
   }
   if (!options.outputs.empty() && static_cast<int>(options.outputs.size()) != num_outputs_) {
     return absl::InvalidArgumentError(absl::StrCat("this program has ", num_outputs_, " outputs, ",

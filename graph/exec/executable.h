@@ -4,10 +4,10 @@
 //   TANDEM_ASSIGN_OR_RETURN(RunResult result, program->Run({x, weight, bias}));
 //   result.outputs[0];
 //
-// Three modes. Plain: kernels are chosen, prepared and given addresses once; each run takes an arena
-// for the intermediate values from the device's allocator. static_alloc: arenas are kept from run to
-// run, one for each run that is under way. static_alloc + static_shape: the work is recorded once as
-// a command buffer, and a run only binds buffers and submits it.
+// Three modes. Plain: kernels are chosen, prepared and given addresses once; each run takes an
+// arena for the intermediate values from the device's allocator. static_alloc: arenas are kept from
+// run to run, one for each run that is under way. static_alloc + static_shape: the work is recorded
+// once as a command buffer, and a run only binds buffers and submits it.
 //
 // Outputs are the caller's: fresh memory at each run that no later run touches, never memory of an
 // input.
@@ -39,8 +39,8 @@ struct ExecutableOptions {
 };
 
 struct RunOptions {
-  // Where the outputs go: as many tensors as the graph has outputs, each undefined (fresh memory) or
-  // contiguous and of the output's spec. Empty: all are fresh.
+  // Where the outputs go: as many tensors as the graph has outputs, each undefined (fresh memory)
+  // or contiguous and of the output's spec. Empty: all are fresh.
   absl::Span<const Tensor> outputs = {};
   // Null: the device's default stream.
   Stream* stream = nullptr;

@@ -30,8 +30,8 @@ class Lowering : public Interpreter {
   absl::StatusOr<Graph> Run() {
     std::vector<ValueId> map(source_.values().size(), -1);
     for (const GraphInput& input : source_.inputs()) {
-      TANDEM_ASSIGN_OR_RETURN(
-          map[input.value], result_.AddInput(input.name, source_.spec(input.value), input.kind));
+      TANDEM_ASSIGN_OR_RETURN(map[input.value],
+                              result_.AddInput(input.name, source_.spec(input.value), input.kind));
     }
     for (const GraphConstant& constant : source_.constants()) {
       TANDEM_ASSIGN_OR_RETURN(map[constant.value], result_.AddConstant(constant.tensor));
@@ -132,14 +132,14 @@ class Lowering : public Interpreter {
     }
     if (direct) return result_.AddNode(op, attrs, inputs, node_->block, node_->location);
     if (!op.decompose) {
-      return absl::UnimplementedError(absl::StrCat(
-          op.name, "(",
-          absl::StrJoin(inputs, ", ",
-                        [&](std::string* out, ValueId id) {
-                          absl::StrAppend(out, result_.spec(id).ToString());
-                        }),
-          "): no kernel on ", device_.id().ToString(),
-          " takes these, and the op has no decomposition"));
+      return absl::UnimplementedError(
+          absl::StrCat(op.name, "(",
+                       absl::StrJoin(inputs, ", ",
+                                     [&](std::string* out, ValueId id) {
+                                       absl::StrAppend(out, result_.spec(id).ToString());
+                                     }),
+                       "): no kernel on ", device_.id().ToString(),
+                       " takes these, and the op has no decomposition"));
     }
     if (depth_ == kMaxDepth) {
       return absl::InternalError(absl::StrCat(op.name, ": its decomposition does not end"));
@@ -152,9 +152,9 @@ class Lowering : public Interpreter {
     auto outputs = op.decompose(context);
     --depth_;
     if (!outputs.ok()) return Annotate(outputs.status(), absl::StrCat("in ", op.name));
-    ValueIds ids;
-    for (const Tensor& output : *outputs) {
-      ids.push_back(static_cast<const GraphSymbol&>(*output.symbol()).value());
+    ValueIds ids(outputs->size());
+    for (size_t i = 0; i < ids.size(); ++i) {
+      ids[i] = static_cast<const GraphSymbol&>(*(*outputs)[i].symbol()).value();
     }
     return ids;
   }

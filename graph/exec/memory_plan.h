@@ -1,8 +1,8 @@
 // MemoryPlan: where intermediate values live, decided once.
 //
-// Every block of memory that a program needs for a while has a size and a live range (first and last
-// step that touches it). Blocks whose ranges do not overlap may share addresses. All live in one
-// arena; a block that is dead before an output of the program is written may also live in that
+// Every block of memory that a program needs for a while has a size and a live range (first and
+// last step that touches it). Blocks whose ranges do not overlap may share addresses. All live in
+// one arena; a block that is dead before an output of the program is written may also live in that
 // output's buffer.
 //
 // Placement is greedy by size, best fit (Pisarchyk and Lee, "Efficient memory management for deep

@@ -51,8 +51,10 @@ TEST(MemoryPlan, RandomPlansNeverOverlap) {
     const int blocks = random() % 60;
     for (int i = 0; i < blocks; ++i) {
       const int first = random() % 40;
-      planner.Add({.bytes = static_cast<int64_t>(random() % 3000), .first = first,
-                   .last = first + static_cast<int>(random() % 10), .name = "b"});
+      planner.Add({.bytes = static_cast<int64_t>(random() % 3000),
+                   .first = first,
+                   .last = first + static_cast<int>(random() % 10),
+                   .name = "b"});
     }
     const auto plan = planner.Plan();
     ASSERT_TRUE(plan.ok()) << plan.status();

@@ -130,8 +130,8 @@ class Scheduler {
       TANDEM_ASSIGN_OR_RETURN(source, Contiguous(source, graph_.ValueName(node.inputs[0])));
       layouts.clear();
       if (!node.op->view(source.layout, node.attrs, specs, &layouts)) {
-        return absl::InternalError(absl::StrCat("no view of a contiguous ",
-                                                source.layout.spec.ToString()));
+        return absl::InternalError(
+            absl::StrCat("no view of a contiguous ", source.layout.spec.ToString()));
       }
     }
     for (size_t i = 0; i < node.outputs.size(); ++i) {
@@ -165,9 +165,9 @@ class Scheduler {
       const KernelRequest request{*identity, kNone, {&from.layout, 1}, {&to.layout, 1}, device_};
       const KernelDef* const kernel = KernelRegistry::Global().Find(request);
       if (kernel == nullptr || !kernel->strided_inputs) {
-        return absl::UnimplementedError(
-            absl::StrCat("no kernel of identity on ", device_.id().ToString(), " copies a strided ",
-                         from.layout.spec.ToString()));
+        return absl::UnimplementedError(absl::StrCat("no kernel of identity on ",
+                                                     device_.id().ToString(), " copies a strided ",
+                                                     from.layout.spec.ToString()));
       }
       TANDEM_ASSIGN_OR_RETURN(step.kernel, kernel->prepare(request));
       step.inputs.push_back(from);
@@ -235,11 +235,10 @@ class Scheduler {
     step.inputs = std::move(inputs);
     const int reused = ReusableInput(node, step);
     for (const ValueId output : node.outputs) {
-      Operand operand = reused >= 0
-                            ? Operand{step.inputs[reused].block,
-                                      TensorLayout::Contiguous(graph_.spec(output))}
-                            : NewOperand(BlockKind::kTemporary, -1, graph_.spec(output),
-                                         graph_.ValueName(output));
+      Operand operand = reused >= 0 ? Operand{step.inputs[reused].block,
+                                              TensorLayout::Contiguous(graph_.spec(output))}
+                                    : NewOperand(BlockKind::kTemporary, -1, graph_.spec(output),
+                                                 graph_.ValueName(output));
       step.outputs.push_back(operand);
       SetValue(output, std::move(operand));
     }
@@ -288,8 +287,8 @@ class Scheduler {
     const Operand output =
         NewOperand(BlockKind::kOutput, index, spec, absl::StrCat("output ", index));
     if (spec.shape.num_elements() == 0) return absl::OkStatus();
-    result_.notes.push_back({Label(value, "identity"), "copy",
-                             "an output has memory of its own", "", ""});
+    result_.notes.push_back(
+        {Label(value, "identity"), "copy", "an output has memory of its own", "", ""});
     return AddCopy(operand, output);
   }
 
@@ -310,7 +309,9 @@ class Scheduler {
       Step& step = result_.steps[i];
       if (step.workspace_bytes <= 0) continue;
       const int now = static_cast<int>(i);
-      step.workspace = planner.Add({.bytes = step.workspace_bytes, .first = now, .last = now,
+      step.workspace = planner.Add({.bytes = step.workspace_bytes,
+                                    .first = now,
+                                    .last = now,
                                     .name = absl::StrCat("workspace of step ", i)});
     }
     TANDEM_ASSIGN_OR_RETURN(result_.plan, planner.Plan());

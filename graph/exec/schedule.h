@@ -40,7 +40,7 @@ struct Block {
 // A value as a step sees it.
 struct Operand {
   int block = -1;
-  TensorLayout layout;      // from the start of the block plus `byte_offset`
+  TensorLayout layout;  // from the start of the block plus `byte_offset`
   int64_t byte_offset = 0;
 };
 
@@ -55,8 +55,8 @@ struct Step {
 
 // One line of explain(): how a node is executed.
 struct StepNote {
-  std::string node;         // "%5 = matmul : f32[16,10]"
-  std::string kernel;       // a kernel's name, "view", "copy"
+  std::string node;    // "%5 = matmul : f32[16,10]"
+  std::string kernel;  // a kernel's name, "view", "copy"
   std::string description;
   std::string block;
   std::string location;

@@ -3,8 +3,8 @@
 //   GraphBuilder builder("fancy");
 //   TANDEM_ASSIGN_OR_RETURN(Tensor a, builder.Input("a", {DType::kF32, {}}));
 //   TANDEM_ASSIGN_OR_RETURN(Tensor b, builder.Input("b", {DType::kF32, {}}));
-//   TANDEM_ASSIGN_OR_RETURN(TensorList sum, Invoke("add", {a, b}));  // adds a node, computes nothing
-//   TANDEM_ASSIGN_OR_RETURN(TracedGraph traced, builder.Finish({{"sum", sum[0]}}));
+//   TANDEM_ASSIGN_OR_RETURN(TensorList sum, Invoke("add", {a, b}));  // adds a node, computes
+//   nothing TANDEM_ASSIGN_OR_RETURN(TracedGraph traced, builder.Finish({{"sum", sum[0]}}));
 //
 // Ops on the builder's symbols are recorded wherever they are called. Code that reads variables or
 // draws random numbers is recorded too if it runs under InterpreterScope(builder.interpreter()).

@@ -21,11 +21,12 @@ absl::Status GraphSymbol::ValueError(absl::string_view what) const {
         what, ": ", Describe(), MadeBy(), " is a symbol of the trace '", trace_->name(),
         "', which is finished; return it from the traced function to use its value outside"));
   }
-  return absl::FailedPreconditionError(absl::StrCat(
-      what, " needs the value of ", Describe(), MadeBy(), ", which is a symbol of the trace '",
-      trace_->name(),
-      "' and has none. For control flow that depends on values use Cond, WhileLoop or Scan; to look "
-      "at a value return it, or run un-hybridized: Hybridize(false)"));
+  return absl::FailedPreconditionError(
+      absl::StrCat(what, " needs the value of ", Describe(), MadeBy(),
+                   ", which is a symbol of the trace '", trace_->name(),
+                   "' and has none. For control flow that depends on values use Cond, WhileLoop or "
+                   "Scan; to look "
+                   "at a value return it, or run un-hybridized: Hybridize(false)"));
 }
 
 }  // namespace tandem

@@ -2,8 +2,8 @@
 //
 //   tensor.symbol()->Describe();  // "%12 = relu : f32[16,10]"
 //
-// A symbol outlives its trace, so that a leaked one can say where it came from; it belongs to nobody
-// then, and using it is an error.
+// A symbol outlives its trace, so that a leaked one can say where it came from; it belongs to
+// nobody then, and using it is an error.
 //
 // Thread rules: constant, but for the end of its trace, which may be seen by any thread.
 #ifndef TANDEM_GRAPH_TRACE_GRAPH_SYMBOL_H_
@@ -30,6 +30,9 @@ class TraceIdentity : public RefCounted {
   const std::string& name() const { return name_; }
   // Null once the trace is finished.
   Interpreter* interpreter() const { return interpreter_.load(std::memory_order_acquire); }
+  void Open(Interpreter* interpreter) {
+    interpreter_.store(interpreter, std::memory_order_release);
+  }
   void Finish() { interpreter_.store(nullptr, std::memory_order_release); }
 
  private:

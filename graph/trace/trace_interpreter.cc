@@ -66,9 +66,9 @@ absl::StatusOr<Tensor> TraceInterpreter::Capture(const Tensor& tensor) {
   InputBinding binding;
   binding.kind = InputKind::kCapture;
   binding.tensor = tensor;
-  TANDEM_ASSIGN_OR_RETURN(Tensor symbol,
-                          AddInput(UniqueName(absl::StrCat("captured_", num_captures_)),
-                                   tensor.spec(), std::move(binding)));
+  TANDEM_ASSIGN_OR_RETURN(
+      Tensor symbol, AddInput(UniqueName(absl::StrCat("captured_", num_captures_)), tensor.spec(),
+                              std::move(binding)));
   ++num_captures_;
   // A leaf of its own: what it was computed from belongs to the tape outside.
   if (RequiresGrad(tensor)) TANDEM_RETURN_IF_ERROR(AttachGrad(symbol));
@@ -142,12 +142,12 @@ absl::StatusOr<TraceInterpreter::Cell*> TraceInterpreter::CellOf(Variable& varia
   TANDEM_RETURN_IF_ERROR(
       SetDevice(value.device(), absl::StrCat("variable '", variable.name(), "'")));
   InputBinding binding;
-  binding.kind = GradRequestOf(variable) == GradRequest::kNone ? InputKind::kState
-                                                               : InputKind::kParameter;
+  binding.kind =
+      GradRequestOf(variable) == GradRequest::kNone ? InputKind::kState : InputKind::kParameter;
   binding.variable = RefFrom(&variable);
   Cell cell;
-  TANDEM_ASSIGN_OR_RETURN(
-      cell.current, AddInput(UniqueName(variable.name()), value.spec(), std::move(binding)));
+  TANDEM_ASSIGN_OR_RETURN(cell.current,
+                          AddInput(UniqueName(variable.name()), value.spec(), std::move(binding)));
   cell.input = static_cast<int32_t>(traced_.graph.inputs().size()) - 1;
   // Under a tape the symbol is the variable's leaf.
   cell.current.impl()->autograd = variable.autograd();
@@ -167,9 +167,9 @@ absl::Status TraceInterpreter::Write(Variable& variable, const Tensor& value) {
   const GraphInput& input = traced_.graph.inputs()[cell->input];
   const TensorSpec& wanted = traced_.graph.spec(input.value);
   if (traced_.graph.spec(id) != wanted) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        what, ": it holds ", wanted.ToString(), ", the new value is ", value.Describe(),
-        "; inside a graph a variable keeps its dtype and shape"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": it holds ", wanted.ToString(), ", the new value is ",
+                     value.Describe(), "; inside a graph a variable keeps its dtype and shape"));
   }
   cell->current = value.is_symbolic() ? Detach(value) : *Capture(value);
   cell->current.impl()->autograd = variable.autograd();
@@ -185,8 +185,8 @@ absl::StatusOr<RandomState> TraceInterpreter::NextRandom(Device& device, int64_t
   if (!random_state_.defined()) {
     InputBinding binding;
     binding.kind = InputKind::kRandomState;
-    TANDEM_ASSIGN_OR_RETURN(random_state_, AddInput(UniqueName("random_state"),
-                                                    {DType::kI64, {2}}, std::move(binding)));
+    TANDEM_ASSIGN_OR_RETURN(random_state_, AddInput(UniqueName("random_state"), {DType::kI64, {2}},
+                                                    std::move(binding)));
   }
   RandomState state{random_state_, traced_.graph.random_blocks()};
   TANDEM_ASSIGN_OR_RETURN(const int64_t next, CheckedAdd(state.delta, blocks));

@@ -2,8 +2,8 @@
 //
 // While it is on top of a thread's stack, every op becomes a node of a graph, and its results are
 // symbolic tensors. What the traced code takes from outside becomes an input of the graph, so that
-// nothing is baked in: variables by their names (parameters, state), tensors as "captured_0", …, the
-// random generator as "random_state". Writing a variable becomes a state update.
+// nothing is baked in: variables by their names (parameters, state), tensors as "captured_0", …,
+// the random generator as "random_state". Writing a variable becomes a state update.
 //
 //   TraceInterpreter trace("mlp");
 //   TANDEM_ASSIGN_OR_RETURN(Tensor x, trace.AddArgument("data", {DType::kF32, {1, 512}}, device));
@@ -13,8 +13,8 @@
 //   }
 //   TANDEM_ASSIGN_OR_RETURN(TracedGraph traced, trace.Finish({{"output", y}}));
 //
-// All values of a trace are on one device. Symbols that survive the trace fail with a text that says
-// so; symbols of another trace are refused.
+// All values of a trace are on one device. Symbols that survive the trace fail with a text that
+// says so; symbols of another trace are refused.
 //
 // Thread rules: one thread at a time.
 #ifndef TANDEM_GRAPH_TRACE_TRACE_INTERPRETER_H_
@@ -55,8 +55,21 @@ class TraceInterpreter : public Interpreter {
   absl::StatusOr<ValueId> ValueOf(const Tensor& tensor, absl::string_view what);
 
   // Adds outputs and state updates, and ends the trace: its symbols cannot be used any more.
-  absl::StatusOr<TracedGraph> Finish(
-      absl::Span<const std::pair<std::string, Tensor>> outputs);
+  absl::StatusOr<TracedGraph> Finish(absl::Span<const std::pair<std::string, Tensor>> outputs);
+
+  // Ends the recording for now: symbols outside of an OpenScope cannot be used.
+  void Close() { identity_->Finish(); }
+  // Goes on recording, until the end of the scope.
+  class OpenScope {
+   public:
+    explicit OpenScope(TraceInterpreter& trace) : trace_(trace) { trace.identity_->Open(&trace); }
+    ~OpenScope() { trace_.Close(); }
+    OpenScope(const OpenScope&) = delete;
+    OpenScope& operator=(const OpenScope&) = delete;
+
+   private:
+    TraceInterpreter& trace_;
+  };
 
   // --- what is recorded so far, without outputs and updates ---
   const Graph& graph() const { return traced_.graph; }
@@ -88,7 +101,7 @@ class TraceInterpreter : public Interpreter {
  private:
   struct Cell {  // a variable that the trace touched
     int32_t input = -1;
-    Tensor current;        // the symbol that reading gives
+    Tensor current;  // the symbol that reading gives
     bool written = false;
   };
 

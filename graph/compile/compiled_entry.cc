@@ -1,0 +1,232 @@
+#include "tandem/graph/compile/compiled_entry.h"
+
+#include "absl/strings/str_cat.h"
+#include "tandem/core/autograd/autograd.h"
+#include "tandem/core/base/status_macros.h"
+#include "tandem/core/dispatch/interpreter.h"
+#include "tandem/graph/compile/trace_check.h"
+
+namespace tandem {
+
+absl::StatusOr<Ref<CompiledEntry>> CompiledEntry::Compile(const std::string& name,
+                                                          const TraceBody& body, CompileKey key,
+                                                          absl::Span<const Tensor> inputs,
+                                                          const HybridOptions& options,
+                                                          std::string reason) {
+  auto entry = MakeRef<CompiledEntry>(std::move(key));
+  entry->options_ = options;
+  entry->record_ = MakeRef<EntryRecord>(entry->key_.ToString(), std::move(reason));
+  TracedGraph again;
+  if (entry->key_.gradient) {
+    TANDEM_ASSIGN_OR_RETURN(entry->gradient_,
+                            GradientTrace::Create(name, body, inputs, options.input_names));
+    entry->traced_ = entry->gradient_->traced();
+    if (options.check_trace) {
+      TANDEM_ASSIGN_OR_RETURN(const auto second,
+                              GradientTrace::Create(name, body, inputs, options.input_names));
+      again = second->traced();
+    }
+  } else {
+    TANDEM_ASSIGN_OR_RETURN(entry->traced_, TraceFunction(name, body, inputs, options.input_names));
+    if (options.check_trace) {
+      TANDEM_ASSIGN_OR_RETURN(again, TraceFunction(name, body, inputs, options.input_names));
+    }
+  }
+  if (options.check_trace) {
+    const std::string difference = FirstDifference(entry->traced_, again);
+    if (!difference.empty()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("two traces of '", name, "' differ: ", difference,
+                       "; what changes from call to call must be an argument or a variable"));
+    }
+  }
+  Device* const device = entry->traced_.device;
+  if (device == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", name, "' has no inputs, and no op that says which device to run on"));
+  }
+  const bool with_residuals = entry->gradient_ != nullptr && entry->gradient_->differentiable();
+  TANDEM_ASSIGN_OR_RETURN(
+      entry->forward_,
+      CompileProgram(with_residuals ? "forward with residuals" : "forward",
+                     with_residuals ? entry->gradient_->forward() : entry->traced_.graph, *device,
+                     options));
+  entry->record_->Add(entry->forward_.explanation);
+  if (with_residuals) {
+    // The usual backward pass is made ready now, so that its errors come with the first call.
+    TANDEM_RETURN_IF_ERROR(
+        entry->BackwardFor(entry->gradient_->output_recorded(), entry->gradient_->wants())
+            .status());
+  }
+  return entry;
+}
+
+int64_t CompiledEntry::bytes() const { return forward_.executable->bytes(); }
+
+absl::StatusOr<CompiledEntry::Feed> CompiledEntry::Gather(absl::Span<const Tensor> inputs,
+                                                          std::string* stale) const {
+  Feed feed;
+  const Graph& graph = traced_.graph;
+  for (size_t i = 0; i < traced_.bindings.size(); ++i) {
+    const InputBinding& binding = traced_.bindings[i];
+    switch (binding.kind) {
+      case InputKind::kArgument:
+        feed.push_back(inputs[binding.argument]);
+        break;
+      case InputKind::kParameter:
+      case InputKind::kState: {
+        Tensor value = binding.variable->Get();
+        if (!value.defined()) {
+          return absl::FailedPreconditionError(absl::StrCat(
+              "'", binding.variable->name(), "' has no value; initialize it before the call"));
+        }
+        const TensorSpec& spec = graph.spec(graph.inputs()[i].value);
+        if (value.spec() != spec || value.device() != traced_.device) {
+          *stale =
+              absl::StrCat("variable '", binding.variable->name(), "' is ", value.Describe(),
+                           " now, was ", spec.ToString(), " ", traced_.device->id().ToString());
+        } else if (gradient_ != nullptr && RequiresGrad(value) && !gradient_->wants()[i]) {
+          *stale = absl::StrCat("variable '", binding.variable->name(),
+                                "' wants a gradient now, and did not");
+        }
+        if (!stale->empty()) return absl::AbortedError(*stale);
+        feed.push_back(std::move(value));
+        break;
+      }
+      case InputKind::kCapture:
+        feed.push_back(binding.tensor);
+        break;
+      case InputKind::kRandomState:
+        // Drawn last, once nothing else can go wrong.
+        feed.push_back(Tensor());
+        break;
+    }
+  }
+  for (size_t i = 0; i < traced_.bindings.size(); ++i) {
+    if (traced_.bindings[i].kind != InputKind::kRandomState) continue;
+    TANDEM_ASSIGN_OR_RETURN(RandomState state,
+                            EagerInterpreter().NextRandom(*traced_.device, graph.random_blocks()));
+    feed[i] = std::move(state.state);
+  }
+  return feed;
+}
+
+absl::StatusOr<RunResult> CompiledEntry::Execute(const Feed& feed) const {
+  TANDEM_ASSIGN_OR_RETURN(RunResult result, forward_.executable->Run(feed));
+  const auto& updates = traced_.graph.updates();
+  for (size_t i = 0; i < updates.size(); ++i) {
+    TANDEM_RETURN_IF_ERROR(traced_.bindings[updates[i].input].variable->Set(result.updates[i]));
+  }
+  return result;
+}
+
+absl::StatusOr<TensorList> CompiledEntry::Run(absl::Span<const Tensor> inputs,
+                                              std::string* stale) const {
+  TANDEM_ASSIGN_OR_RETURN(const Feed feed, Gather(inputs, stale));
+  TANDEM_ASSIGN_OR_RETURN(RunResult result, Execute(feed));
+  return std::move(result.outputs);
+}
+
+absl::StatusOr<DifferentiableRun> CompiledEntry::RunForGradient(absl::Span<const Tensor> inputs,
+                                                                std::string* stale) {
+  TANDEM_ASSIGN_OR_RETURN(Feed feed, Gather(inputs, stale));
+  TANDEM_ASSIGN_OR_RETURN(RunResult result, Execute(feed));
+  DifferentiableRun run;
+  const size_t num_outputs = traced_.graph.outputs().size();
+  run.outputs.assign(result.outputs.begin(), result.outputs.begin() + num_outputs);
+  run.inputs.assign(inputs.begin(), inputs.end());
+  if (!gradient_->differentiable()) return run;
+
+  // positions[i]: the graph input that run.inputs[i] is.
+  std::vector<size_t> positions(inputs.size());
+  for (size_t i = 0; i < traced_.bindings.size(); ++i) {
+    const InputBinding& binding = traced_.bindings[i];
+    if (binding.kind == InputKind::kArgument) {
+      positions[binding.argument] = i;
+    } else if (gradient_->wants()[i]) {
+      positions.push_back(i);
+      run.inputs.push_back(feed[i]);
+    }
+  }
+  std::vector<Tensor> residuals;
+  for (const int output : gradient_->residual_outputs()) {
+    // An output gets the tape hung on it, which must not own itself.
+    const Tensor& residual = result.outputs[output];
+    residuals.push_back(static_cast<size_t>(output) < num_outputs ? Detach(residual) : residual);
+  }
+  run.backward = [entry = RefFrom(this), feed = std::vector<Tensor>(feed.begin(), feed.end()),
+                  residuals = std::move(residuals), positions = std::move(positions)](
+                     absl::Span<const Tensor> output_grads,
+                     const std::vector<bool>& wanted) -> absl::StatusOr<std::vector<Tensor>> {
+    std::vector<bool> wanted_inputs(feed.size(), false);
+    for (size_t i = 0; i < positions.size(); ++i) {
+      wanted_inputs[positions[i]] = i < wanted.size() ? bool{wanted[i]} : true;
+    }
+    TANDEM_ASSIGN_OR_RETURN(const std::vector<Tensor> grads,
+                            entry->RunBackward(feed, residuals, output_grads, wanted_inputs));
+    std::vector<Tensor> result;
+    for (const size_t position : positions) result.push_back(grads[position]);
+    return result;
+  };
+  return run;
+}
+
+absl::StatusOr<std::shared_ptr<const CompiledEntry::BackwardProgram>> CompiledEntry::BackwardFor(
+    const std::vector<bool>& defined, const std::vector<bool>& wanted) {
+  absl::MutexLock lock(&mutex_);
+  auto& known = backwards_[{defined, wanted}];
+  if (known != nullptr) return known;
+  TANDEM_ASSIGN_OR_RETURN(BackwardGraph backward, gradient_->Backward(defined, wanted));
+  auto program = std::make_shared<BackwardProgram>();
+  program->inputs = std::move(backward.inputs);
+  program->grads = std::move(backward.grads);
+  if (!backward.graph.outputs().empty()) {
+    TANDEM_ASSIGN_OR_RETURN(program->program,
+                            CompileProgram("backward", backward.graph, *traced_.device, options_));
+    record_->Add(program->program.explanation);
+  }
+  known = std::move(program);
+  return known;
+}
+
+absl::StatusOr<std::vector<Tensor>> CompiledEntry::RunBackward(
+    absl::Span<const Tensor> feed, absl::Span<const Tensor> residuals,
+    absl::Span<const Tensor> output_grads, const std::vector<bool>& wanted) {
+  const size_t num_outputs = traced_.graph.outputs().size();
+  if (output_grads.size() != num_outputs) {
+    return absl::InvalidArgumentError(absl::StrCat("'", traced_.graph.name(), "' has ", num_outputs,
+                                                   " outputs, but ", output_grads.size(),
+                                                   " gradients were given"));
+  }
+  std::vector<bool> defined(num_outputs, false);
+  for (size_t i = 0; i < num_outputs; ++i) {
+    defined[i] = output_grads[i].defined() && gradient_->output_recorded()[i];
+  }
+  std::vector<bool> needed(wanted.size(), false);
+  for (size_t i = 0; i < wanted.size(); ++i) needed[i] = wanted[i] && gradient_->wants()[i];
+  TANDEM_ASSIGN_OR_RETURN(const std::shared_ptr<const BackwardProgram> backward,
+                          BackwardFor(defined, needed));
+  std::vector<Tensor> grads(wanted.size());
+  if (backward->program.executable == nullptr) return grads;
+  Feed tensors;
+  for (const BackwardInput& input : backward->inputs) {
+    switch (input.source) {
+      case BackwardInput::Source::kGraphInput:
+        tensors.push_back(feed[input.index]);
+        break;
+      case BackwardInput::Source::kResidual:
+        tensors.push_back(residuals[input.index]);
+        break;
+      case BackwardInput::Source::kOutputGrad:
+        tensors.push_back(output_grads[input.index]);
+        break;
+    }
+  }
+  TANDEM_ASSIGN_OR_RETURN(RunResult result, backward->program.executable->Run(tensors));
+  for (size_t i = 0; i < grads.size(); ++i) {
+    if (backward->grads[i] >= 0) grads[i] = std::move(result.outputs[backward->grads[i]]);
+  }
+  return grads;
+}
+
+}  // namespace tandem

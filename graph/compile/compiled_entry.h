@@ -1,0 +1,118 @@
+// CompiledEntry: one function, compiled for one key. What a HybridFunction's cache holds.
+//
+//   TANDEM_ASSIGN_OR_RETURN(Ref<CompiledEntry> entry,
+//                           CompiledEntry::Compile(name, body, key, inputs, options));
+//   std::string stale;
+//   TANDEM_ASSIGN_OR_RETURN(TensorList y, entry->Run(inputs, &stale));
+//
+// Thread rules: Compile runs user code, so the caller sees to it that one thread at a time does;
+// the rest from any thread.
+#ifndef TANDEM_GRAPH_COMPILE_COMPILED_ENTRY_H_
+#define TANDEM_GRAPH_COMPILE_COMPILED_ENTRY_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "tandem/core/base/ref.h"
+#include "tandem/core/op/callable.h"
+#include "tandem/core/tensor/tensor.h"
+#include "tandem/graph/compile/compile_key.h"
+#include "tandem/graph/compile/explain.h"
+#include "tandem/graph/compile/gradient_trace.h"
+#include "tandem/graph/compile/hybrid_options.h"
+#include "tandem/graph/compile/optimize.h"
+#include "tandem/graph/trace/traced_graph.h"
+
+namespace tandem {
+
+// The explanation of an entry; it outlives the entry, so that evicted ones can be explained, too.
+class EntryRecord : public RefCounted {
+ public:
+  EntryRecord(std::string key, std::string reason) {
+    explanation_.key = std::move(key);
+    explanation_.reason = std::move(reason);
+  }
+  EntryExplanation Get() const {
+    absl::MutexLock lock(&mutex_);
+    return explanation_;
+  }
+  void Add(ProgramExplanation program) {
+    absl::MutexLock lock(&mutex_);
+    explanation_.programs.push_back(std::move(program));
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  EntryExplanation explanation_ ABSL_GUARDED_BY(mutex_);
+};
+
+class CompiledEntry : public RefCounted {
+ public:
+  // Traces the body (twice with check_trace), optimizes and compiles. `reason` is why.
+  static absl::StatusOr<Ref<CompiledEntry>> Compile(const std::string& name, const TraceBody& body,
+                                                    CompileKey key, absl::Span<const Tensor> inputs,
+                                                    const HybridOptions& options,
+                                                    std::string reason);
+
+  const CompileKey& key() const { return key_; }
+  const TracedGraph& traced() const { return traced_; }
+  const Graph& optimized() const { return forward_.optimized; }
+  const Executable& executable() const { return *forward_.executable; }
+  const Ref<EntryRecord>& record() const { return record_; }
+  int64_t bytes() const;
+
+  // Runs on inputs that fit the key. If a variable is not what it was compiled for, nothing runs,
+  // `stale` says so, and the result is ABORTED: compile anew.
+  absl::StatusOr<TensorList> Run(absl::Span<const Tensor> inputs, std::string* stale) const;
+  absl::StatusOr<DifferentiableRun> RunForGradient(absl::Span<const Tensor> inputs,
+                                                   std::string* stale);
+
+ private:
+  using Feed = absl::InlinedVector<Tensor, 12>;
+
+  struct BackwardProgram {
+    std::vector<BackwardInput> inputs;
+    std::vector<int> grads;  // for each graph input: the program's output, or -1
+    CompiledProgram program;
+  };
+  using BackwardKey = std::pair<std::vector<bool>, std::vector<bool>>;
+
+  explicit CompiledEntry(CompileKey key) : key_(std::move(key)) {}
+  template <typename T, typename... Args>
+  friend Ref<T> MakeRef(Args&&... args);
+
+  // The tensor behind each input of the graph, as it is now.
+  absl::StatusOr<Feed> Gather(absl::Span<const Tensor> inputs, std::string* stale) const;
+  absl::StatusOr<RunResult> Execute(const Feed& feed) const;
+  absl::StatusOr<std::shared_ptr<const BackwardProgram>> BackwardFor(
+      const std::vector<bool>& defined, const std::vector<bool>& wanted);
+  // Gradients of all graph inputs.
+  absl::StatusOr<std::vector<Tensor>> RunBackward(absl::Span<const Tensor> feed,
+                                                  absl::Span<const Tensor> residuals,
+                                                  absl::Span<const Tensor> output_grads,
+                                                  const std::vector<bool>& wanted);
+
+  const CompileKey key_;
+  HybridOptions options_;
+  TracedGraph traced_;
+  CompiledProgram forward_;
+  Ref<EntryRecord> record_;
+
+  absl::Mutex mutex_;
+  std::unique_ptr<GradientTrace> gradient_;  // null unless key_.gradient; Backward under mutex_
+  absl::flat_hash_map<BackwardKey, std::shared_ptr<const BackwardProgram>> backwards_
+      ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace tandem
+
+#endif  // TANDEM_GRAPH_COMPILE_COMPILED_ENTRY_H_
