@@ -66,10 +66,10 @@ std::string JoinShortLists(absl::string_view json) {
       }
     }
     if (start >= json.size()) {
-      out.append(json.substr(at));
+      absl::StrAppend(&out, json.substr(at));
       break;
     }
-    out.append(json.substr(at, start + 1 - at));
+    absl::StrAppend(&out, json.substr(at, start + 1 - at));
     at = start + 1;
     std::string items;
     size_t end = at;
