@@ -74,14 +74,11 @@ TANDEM_INLINE void CallTile(int64_t rows, int64_t cols, int64_t depth, const T* 
                             RowOf row_of, T* c, int64_t c_row, bool accumulate,
                             std::integer_sequence<int, I...>) {
   if (cols <= kLanes<T>) {
-    ((rows == I + 1
-          ? Tile<T, I + 1, 1>(cols, depth, a, b, row_of, c, c_row, accumulate)
-          : void()),
+    ((rows == I + 1 ? Tile<T, I + 1, 1>(cols, depth, a, b, row_of, c, c_row, accumulate) : void()),
      ...);
   } else {
-    ((rows == I + 1
-          ? Tile<T, I + 1, kTileVectors>(cols, depth, a, b, row_of, c, c_row, accumulate)
-          : void()),
+    ((rows == I + 1 ? Tile<T, I + 1, kTileVectors>(cols, depth, a, b, row_of, c, c_row, accumulate)
+                    : void()),
      ...);
   }
 }
@@ -93,8 +90,8 @@ constexpr int kRowsOf = std::is_floating_point_v<T> ? kTileRows : 4;
 template <typename T>
 void TileStride(int64_t rows, int64_t cols, int64_t depth, const T* a, const T* b, int64_t b_row,
                 T* c, int64_t c_row, bool accumulate) {
-  CallTile<T, RowStride, kRowsOf<T>>(rows, cols, depth, a, b, RowStride{b_row}, c, c_row, accumulate,
-                                     std::make_integer_sequence<int, kRowsOf<T>>());
+  CallTile<T, RowStride, kRowsOf<T>>(rows, cols, depth, a, b, RowStride{b_row}, c, c_row,
+                                     accumulate, std::make_integer_sequence<int, kRowsOf<T>>());
 }
 
 template <typename T>
@@ -113,7 +110,8 @@ void PackA(int64_t rows, int64_t depth, const T* a, int64_t row_stride, int64_t 
     // Whole vectors are stored, the next one over the end of the last.
     for (; k + kWidth <= depth; k += kWidth) {
       Vec<T> block[kWidth];
-      for (int i = 0; i < kWidth; ++i) block[i] = i < rows ? Load(a + i * row_stride + k) : Vec<T>{};
+      for (int i = 0; i < kWidth; ++i)
+        block[i] = i < rows ? Load(a + i * row_stride + k) : Vec<T>{};
       Transpose<T>(block);
 #pragma GCC unroll 16
       for (int i = 0; i < kWidth; ++i) Store(out + (k + i) * rows, block[i]);
@@ -218,8 +216,9 @@ TANDEM_INLINE void DotTile(int64_t cols, int64_t depth, int64_t images, const T*
 }
 
 template <typename T, int kRows, int kCols, typename RowOf>
-void DotStrip(int64_t cols, int64_t depth, int64_t images, const T* a, int64_t a_row, int64_t a_image,
-              const T* b, RowOf row_of, int64_t b_image, T* c, int64_t c_row, bool accumulate) {
+void DotStrip(int64_t cols, int64_t depth, int64_t images, const T* a, int64_t a_row,
+              int64_t a_image, const T* b, RowOf row_of, int64_t b_image, T* c, int64_t c_row,
+              bool accumulate) {
   for (int64_t j = 0; j < cols; j += kCols) {
     const T* columns[kCols];
     for (int i = 0; i < kCols; ++i) columns[i] = b + row_of(j + i < cols ? j + i : cols - 1);
@@ -258,9 +257,9 @@ void Dot(int64_t rows, int64_t cols, int64_t depth, const T* a, int64_t a_row, c
 }
 
 template <typename T>
-void DotOffsets(int64_t rows, int64_t cols, int64_t depth, int64_t images, const T* a, int64_t a_row,
-                int64_t a_image, const T* b, const int64_t* b_offsets, int64_t b_image, T* c,
-                int64_t c_row) {
+void DotOffsets(int64_t rows, int64_t cols, int64_t depth, int64_t images, const T* a,
+                int64_t a_row, int64_t a_image, const T* b, const int64_t* b_offsets,
+                int64_t b_image, T* c, int64_t c_row) {
   const RowOffsets row_of{b_offsets};
   int64_t i = 0;
   for (; i + kDotRows <= rows; i += kDotRows) {
@@ -269,8 +268,8 @@ void DotOffsets(int64_t rows, int64_t cols, int64_t depth, int64_t images, const
   }
   if constexpr (kDotRows > 2) {
     if (i + 2 <= rows) {
-      DotStrip<T, 2, kDotCols>(cols, depth, images, a + i * a_row, a_row, a_image, b, row_of, b_image,
-                               c + i * c_row, c_row, true);
+      DotStrip<T, 2, kDotCols>(cols, depth, images, a + i * a_row, a_row, a_image, b, row_of,
+                               b_image, c + i * c_row, c_row, true);
       i += 2;
     }
   }

@@ -6,8 +6,8 @@
 //
 // Two kinds of tiles:
 //   * `tile`: vectors lie along the columns. The left matrix is packed as [k][rows], the right one
-//     has rows of at least `nr` readable elements: packed ones, a matrix in memory (`b_row` apart), or
-//     an image (`b_offsets[k]`: a convolution without im2col).
+//     has rows of at least `nr` readable elements: packed ones, a matrix in memory (`b_row` apart),
+//     or an image (`b_offsets[k]`: a convolution without im2col).
 //   * `dot`: vectors lie along k, for operands that both have contiguous k: a few rows against a
 //     transposed weight, or the gradient of a convolution's weight.
 //
@@ -38,8 +38,8 @@ struct GemmKernels {
   void (*pack_b)(int64_t depth, int64_t cols, const T* b, int64_t row_stride, int64_t col_stride,
                  T* out);
   // c[i * c_row + j] (+)= sum_k a[k * rows + i] * b[k * b_row + j]; rows <= mr, cols <= nr.
-  void (*tile)(int64_t rows, int64_t cols, int64_t depth, const T* a, const T* b, int64_t b_row, T* c,
-               int64_t c_row, bool accumulate);
+  void (*tile)(int64_t rows, int64_t cols, int64_t depth, const T* a, const T* b, int64_t b_row,
+               T* c, int64_t c_row, bool accumulate);
   // The same with b[b_offsets[k] + j]; floats only.
   void (*tile_offsets)(int64_t rows, int64_t cols, int64_t depth, const T* a, const T* b,
                        const int64_t* b_offsets, T* c, int64_t c_row, bool accumulate);
@@ -53,12 +53,12 @@ struct GemmKernels {
                       int64_t b_image, T* c, int64_t c_row);
 };
 
-#define TANDEM_DECLARE_GEMM(isa)                 \
-  namespace isa {                                \
-  void FillGemmKernels(GemmKernels<float>*);     \
-  void FillGemmKernels(GemmKernels<double>*);    \
-  void FillGemmKernels(GemmKernels<uint32_t>*);  \
-  void FillGemmKernels(GemmKernels<uint64_t>*);  \
+#define TANDEM_DECLARE_GEMM(isa)                \
+  namespace isa {                               \
+  void FillGemmKernels(GemmKernels<float>*);    \
+  void FillGemmKernels(GemmKernels<double>*);   \
+  void FillGemmKernels(GemmKernels<uint32_t>*); \
+  void FillGemmKernels(GemmKernels<uint64_t>*); \
   }
 TANDEM_DECLARE_GEMM(isa_baseline)
 TANDEM_DECLARE_GEMM(isa_avx2)

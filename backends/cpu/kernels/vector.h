@@ -1,8 +1,8 @@
 // Vectors as wide as the instruction set being compiled for, as one type per element type.
 //
-// Kernels in an isa_library write their inner loops once with these; compiled for baseline, AVX2 and
-// AVX-512 they become 16-, 32- and 64-byte code. They are the compiler's own vector types, so +, *
-// and comparisons are operators, and a * b + c is fused where the level has the instruction.
+// Kernels in an isa_library write their inner loops once with these; compiled for baseline, AVX2
+// and AVX-512 they become 16-, 32- and 64-byte code. They are the compiler's own vector types, so
+// +, * and comparisons are operators, and a * b + c is fused where the level has the instruction.
 //
 //   Vec<float> x = Load(p);
 //   Store(q, x * x + Splat<float>(1.0f));
@@ -97,8 +97,8 @@ TANDEM_INLINE V ZipLow(V a, V b, std::integer_sequence<int, I...>) {
 template <typename V, int... I>
 TANDEM_INLINE V ZipHigh(V a, V b, std::integer_sequence<int, I...>) {
   constexpr int kCount = static_cast<int>(sizeof...(I));
-  return __builtin_shufflevector(a, b,
-                                 (I % 2 != 0 ? kCount + kCount / 2 + I / 2 : kCount / 2 + I / 2)...);
+  return __builtin_shufflevector(
+      a, b, (I % 2 != 0 ? kCount + kCount / 2 + I / 2 : kCount / 2 + I / 2)...);
 }
 
 // Transposes the square matrix of kLanes vectors: log2(kLanes) perfect shuffles of its rows.

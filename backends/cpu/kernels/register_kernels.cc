@@ -1,0 +1,17 @@
+#include "tandem/backends/cpu/kernels/register_kernels.h"
+
+#include "tandem/backends/cpu/kernels/matmul.h"
+#include "tandem/backends/cpu/kernels/reduction.h"
+#include "tandem/backends/cpu/kernels/softmax.h"
+#include "tandem/core/base/status_macros.h"
+
+namespace tandem::cpu_backend {
+
+absl::Status RegisterStandardKernels(KernelRegistry* registry) {
+  TANDEM_RETURN_IF_ERROR(RegisterMatmulKernels(registry));
+  TANDEM_RETURN_IF_ERROR(RegisterReductionKernels(registry));
+  TANDEM_RETURN_IF_ERROR(RegisterSoftmaxKernels(registry));
+  return absl::OkStatus();
+}
+
+}  // namespace tandem::cpu_backend
