@@ -15,7 +15,6 @@ load(":tandem.bzl", "tandem_cc_library")
 
 BACKENDS = [
     "cpu",
-    "null",
 ]
 
 _HEADER = """\

@@ -54,7 +54,7 @@ TEST_F(AutogradTest, ProductRule) {
     RecordScope record;
     z = Op("mul", {x, y});
   }
-  ASSERT_TRUE(Backward({z}).ok());
+  ASSERT_EQ(Backward({z}), absl::OkStatus());
   EXPECT_EQ(Values(GradOf(x)), (std::vector<double>{5, 7}));
   EXPECT_EQ(Values(GradOf(y)), (std::vector<double>{2, 3}));
 }
@@ -66,7 +66,7 @@ TEST_F(AutogradTest, ManyUsesAreSummed) {
     RecordScope record;
     y = Op("add", {Op("mul", {x, x}), Op("mul", {x, Op("mul", {x, x})})});  // x^2 + x^3
   }
-  ASSERT_TRUE(Backward({y}).ok());
+  ASSERT_EQ(Backward({y}), absl::OkStatus());
   EXPECT_EQ(Values(GradOf(x)), (std::vector<double>{2 * 3 + 3 * 9}));
 }
 
@@ -78,7 +78,7 @@ TEST_F(AutogradTest, WriteReplacesAndAddAdds) {
       RecordScope record;
       y = Op("add", {Op("mul", {written, Vector({2})}), Op("mul", {added, Vector({2})})});
     }
-    ASSERT_TRUE(Backward({y}).ok());
+    ASSERT_EQ(Backward({y}), absl::OkStatus());
     EXPECT_EQ(Values(GradOf(written)), (std::vector<double>{2}));
     EXPECT_EQ(Values(GradOf(added)), (std::vector<double>{2.0 * i}));
   }
@@ -92,7 +92,7 @@ TEST_F(AutogradTest, HeadGradientsAndSeveralHeads) {
     a = Op("mul", {x, Vector({3, 3})});
     b = Op("mul", {x, x});
   }
-  ASSERT_TRUE(Backward({a, b}, {Vector({1, 10}), Tensor()}).ok());
+  ASSERT_EQ(Backward({a, b}, {Vector({1, 10}), Tensor()}), absl::OkStatus());
   EXPECT_EQ(Values(GradOf(x)), (std::vector<double>{3 + 2, 30 + 4}));
 }
 
@@ -122,7 +122,7 @@ TEST_F(AutogradTest, PauseAndDetachCut) {
     y = Op("add", {Op("mul", {x, paused}), Detach(Op("mul", {x, x}))});
   }
   EXPECT_FALSE(IsRecording());
-  ASSERT_TRUE(Backward({y}).ok());
+  ASSERT_EQ(Backward({y}), absl::OkStatus());
   EXPECT_EQ(Values(GradOf(x)), (std::vector<double>{16}));
 }
 
@@ -133,8 +133,8 @@ TEST_F(AutogradTest, ASecondBackwardNeedsRetainGraph) {
     RecordScope record;
     y = Op("mul", {x, x});
   }
-  ASSERT_TRUE(Backward({y}, {}, {.retain_graph = true}).ok());
-  ASSERT_TRUE(Backward({y}).ok());
+  ASSERT_EQ(Backward({y}, {}, {.retain_graph = true}), absl::OkStatus());
+  ASSERT_EQ(Backward({y}), absl::OkStatus());
   EXPECT_EQ(Values(GradOf(x)), (std::vector<double>{6}));
   const absl::Status status = Backward({y});
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
@@ -180,7 +180,7 @@ TEST_F(AutogradTest, IntegersAndStepsStopTheGradient) {
     RecordScope record;
     y = Op("add", {x, Op("floor", {x})});
   }
-  ASSERT_TRUE(Backward({y}).ok());
+  ASSERT_EQ(Backward({y}), absl::OkStatus());
   EXPECT_EQ(Values(GradOf(x)), (std::vector<double>{1}));
   Tensor integers = *Tensor::FromVector<int32_t>({1}, {1}, *device_);
   EXPECT_EQ(AttachGrad(integers).code(), absl::StatusCode::kInvalidArgument);
@@ -188,17 +188,17 @@ TEST_F(AutogradTest, IntegersAndStepsStopTheGradient) {
 
 TEST_F(AutogradTest, VariablesKeepTheirGradientWhenTheirValueChanges) {
   auto weight = MakeRef<Variable>("weight");
-  ASSERT_TRUE(weight->Set(Vector({3})).ok());
-  ASSERT_TRUE(AttachGrad(*weight).ok());
+  ASSERT_EQ(weight->Set(Vector({3})), absl::OkStatus());
+  ASSERT_EQ(AttachGrad(*weight), absl::OkStatus());
   for (double value : {3.0, 5.0}) {
-    ASSERT_TRUE(weight->Set(Vector({value})).ok());
+    ASSERT_EQ(weight->Set(Vector({value})), absl::OkStatus());
     Tensor y;
     {
       RecordScope record;
       Tensor w = *ReadVariable(*weight);
       y = Op("mul", {w, w});
     }
-    ASSERT_TRUE(Backward({y}).ok());
+    ASSERT_EQ(Backward({y}), absl::OkStatus());
     EXPECT_EQ(Values(GradOf(*weight)), (std::vector<double>{2 * value}));
   }
   ClearGrad(*weight);
@@ -236,7 +236,7 @@ TEST_F(AutogradTest, WhatTheGradientDoesNotReadIsFreedEarly) {
   }
   EXPECT_LE(device_->allocator().stats().bytes_in_use, after_one)
       << "sums of sums keep no values for their gradient";
-  ASSERT_TRUE(Backward({y}).ok());
+  ASSERT_EQ(Backward({y}), absl::OkStatus());
   EXPECT_EQ(Values(GradOf(x))[999], 12);
 }
 
