@@ -97,13 +97,14 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
     entry_.name = std::move(key_);
     seen_ = 0;
     num_offsets_ = 0;
+    state_ = State::kEntry;
     // The entry in the list (which doubles as it grows), its name here, in the set, and in the
     // index of the reader.
     if (!Take(static_cast<int64_t>(4 * sizeof(SafetensorsEntry) + 3 * entry_.name.size()))) {
       return false;
     }
     if (!names_.insert(entry_.name).second) return Fail("the name stands twice");
-    return Enter(State::kEntry);
+    return true;
   }
 
   bool key(string_t& value) override {
@@ -184,7 +185,8 @@ absl::Status CheckLayout(const std::vector<SafetensorsEntry>& entries, int64_t d
           absl::StrCat("tensor '", Shown(entry.name), "' ", entry.spec.ToString(), " at bytes ",
                        entry.begin, " to ", entry.end, ": ", pieces...));
     };
-    if (entry.begin > entry.end || entry.end > data_bytes) {
+    if (entry.begin > entry.end) return error("it ends before it begins");
+    if (entry.end > data_bytes) {
       const absl::Status status = error("the data has ", data_bytes, " bytes");
       return absl::DataLossError(absl::StrCat(status.message(), "; the file may be torn"));
     }
