@@ -41,13 +41,13 @@ struct HybridOptions {
   // Warn once after this many traces; 0: never.
   int retrace_warning = 8;
   // Where warnings go; null: stderr.
-  std::function<void(absl::string_view)> warning_sink;
+  std::function<void(absl::string_view)> warning_sink = {};
 
   // Names of the arguments in the graph. Those that are missing are "data" (if there is one
   // argument) or "data0", "data1", …
-  std::vector<std::string> input_names;
+  std::vector<std::string> input_names = {};
   // What else the body depends on that is not a tensor ("num_steps=3"). Part of the cache's key.
-  std::string static_attributes;
+  std::string static_attributes = {};
 
   // INVALID_ARGUMENT for static_shape without static_alloc (R34), or bounds that cannot work.
   absl::Status Validate() const;

@@ -40,9 +40,14 @@ class Lowering : public Interpreter {
       node_ = &node;
       ValueIds inputs;
       for (const ValueId input : node.inputs) inputs.push_back(map[input]);
-      auto outputs = Emit(*node.op, inputs, node.attrs);
-      if (!outputs.ok()) return Annotated(outputs.status());
-      for (size_t i = 0; i < node.outputs.size(); ++i) map[node.outputs[i]] = (*outputs)[i];
+      ValueIds outputs;
+      const absl::Status status = Emit(*node.op, inputs, node.attrs, &outputs);
+      if (!status.ok()) return Annotated(status);
+      if (outputs.size() < node.outputs.size()) {
+        return absl::InternalError(
+            absl::StrCat(node.op->name, ": its decomposition gives too few outputs"));
+      }
+      for (size_t i = 0; i < node.outputs.size(); ++i) map[node.outputs[i]] = outputs[i];
     }
     for (const GraphOutput& output : source_.outputs()) {
       TANDEM_RETURN_IF_ERROR(result_.AddOutput(output.name, map[output.value]));
@@ -69,7 +74,8 @@ class Lowering : public Interpreter {
         ids.push_back(constant);
       }
     }
-    TANDEM_ASSIGN_OR_RETURN(const ValueIds outputs, Emit(op, ids, attrs));
+    ValueIds outputs;
+    TANDEM_RETURN_IF_ERROR(Emit(op, ids, attrs, &outputs));
     TensorList symbols;
     for (const ValueId output : outputs) symbols.push_back(Symbol(output));
     return symbols;
@@ -124,21 +130,23 @@ class Lowering : public Interpreter {
     return KernelRegistry::Global().Find({op, attrs, in_layouts, out_layouts, device_}) != nullptr;
   }
 
-  absl::StatusOr<ValueIds> Emit(const OpDef& op, const ValueIds& inputs,
-                                const AttributeMap& attrs) {
+  absl::Status Emit(const OpDef& op, const ValueIds& inputs, const AttributeMap& attrs,
+                    ValueIds* outputs) {
     bool direct = static_cast<bool>(op.view);
     if (!direct) {
       TANDEM_ASSIGN_OR_RETURN(direct, HasKernel(op, inputs, attrs));
     }
-    if (direct) return result_.AddNode(op, attrs, inputs, node_->block, node_->location);
+    if (direct) {
+      TANDEM_ASSIGN_OR_RETURN(
+          *outputs, result_.AddNode(op, attrs, inputs, node_->block, node_->location));
+      return absl::OkStatus();
+    }
     if (!op.decompose) {
+      const std::string specs = absl::StrJoin(inputs, ", ", [&](std::string* out, ValueId id) {
+        absl::StrAppend(out, result_.spec(id).ToString());
+      });
       return absl::UnimplementedError(
-          absl::StrCat(op.name, "(",
-                       absl::StrJoin(inputs, ", ",
-                                     [&](std::string* out, ValueId id) {
-                                       absl::StrAppend(out, result_.spec(id).ToString());
-                                     }),
-                       "): no kernel on ", device_.id().ToString(),
+          absl::StrCat(op.name, "(", specs, "): no kernel on ", device_.id().ToString(),
                        " takes these, and the op has no decomposition"));
     }
     if (depth_ == kMaxDepth) {
@@ -149,14 +157,13 @@ class Lowering : public Interpreter {
     InterpreterInvoker invoker(this);
     DecomposeContext context(attrs, symbols, invoker);
     ++depth_;
-    auto outputs = op.decompose(context);
+    auto results = op.decompose(context);
     --depth_;
-    if (!outputs.ok()) return Annotate(outputs.status(), absl::StrCat("in ", op.name));
-    ValueIds ids(outputs->size());
-    for (size_t i = 0; i < ids.size(); ++i) {
-      ids[i] = static_cast<const GraphSymbol&>(*(*outputs)[i].symbol()).value();
+    if (!results.ok()) return Annotate(results.status(), absl::StrCat("in ", op.name));
+    for (const Tensor& result : *results) {
+      outputs->push_back(static_cast<const GraphSymbol&>(*result.symbol()).value());
     }
-    return ids;
+    return absl::OkStatus();
   }
 
   const Graph& source_;
