@@ -1,0 +1,23 @@
+#include "tandem/graph/passes/default_pipeline.h"
+
+#include <memory>
+
+#include "tandem/graph/passes/constant_fold.h"
+#include "tandem/graph/passes/cse.h"
+#include "tandem/graph/passes/dead_code.h"
+#include "tandem/graph/passes/identity_elimination.h"
+
+namespace tandem {
+
+PassPipeline DefaultPipeline() {
+  PassPipeline pipeline;
+  // Identities would hide that two expressions are equal; folding makes equal constants of what
+  // depended on creation ops; dead_code removes what the others left without users.
+  pipeline.Add(std::make_shared<IdentityElimination>())
+      .Add(std::make_shared<ConstantFold>())
+      .Add(std::make_shared<CommonSubexpressions>())
+      .Add(std::make_shared<DeadCode>());
+  return pipeline;
+}
+
+}  // namespace tandem
