@@ -15,6 +15,7 @@ load(":tandem.bzl", "tandem_cc_library")
 
 BACKENDS = [
     "cpu",
+    "null",
 ]
 
 _HEADER = """\
