@@ -52,18 +52,14 @@ void Tile(int64_t cols, int64_t depth, const T* __restrict a, const T* __restric
     }
     return;
   }
-  alignas(kVectorBytes) T edge[kRows][kVectors * kWidth];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) Store(&edge[i][v * kWidth], sums[i][v]);
-  }
-  for (int i = 0; i < kRows; ++i) {
-    T* out = c + i * c_row;
-    if (accumulate) {
-      for (int64_t j = 0; j < cols; ++j) out[j] += edge[i][j];
-    } else {
-      for (int64_t j = 0; j < cols; ++j) out[j] = edge[i][j];
+    for (int v = 0; v < kVectors; ++v) {
+      const int64_t count = cols - v * kWidth;
+      if (count <= 0) continue;
+      T* out = c + i * c_row + v * kWidth;
+      StorePartial(out, accumulate ? LoadPartial(out, count) + sums[i][v] : sums[i][v], count);
     }
   }
 }
@@ -280,6 +276,16 @@ void DotOffsets(int64_t rows, int64_t cols, int64_t depth, int64_t images, const
 }
 
 template <typename T>
+void CopyBlock(int64_t rows, int64_t cols, const T* from, int64_t from_row, T* to, int64_t to_row) {
+  constexpr int kWidth = kLanes<T>;
+  for (int64_t i = 0; i < rows; ++i, from += from_row, to += to_row) {
+    int64_t j = 0;
+    for (; j + kWidth <= cols; j += kWidth) Store(to + j, Load(from + j));
+    if (j < cols) StorePartial(to + j, LoadPartial(from + j, cols - j), cols - j);
+  }
+}
+
+template <typename T>
 TANDEM_INLINE void Fill(GemmKernels<T>* kernels) {
   kernels->mr = kRowsOf<T>;
   kernels->nr = kTileVectors * kLanes<T>;
@@ -289,6 +295,7 @@ TANDEM_INLINE void Fill(GemmKernels<T>* kernels) {
   kernels->pack_b = &PackB<T>;
   kernels->tile = &TileStride<T>;
   kernels->dot = &Dot<T>;
+  kernels->copy_block = &CopyBlock<T>;
   if constexpr (std::is_floating_point_v<T>) {
     kernels->tile_offsets = &TileOffsets<T>;
     kernels->dot_offsets = &DotOffsets<T>;

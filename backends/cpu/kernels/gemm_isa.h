@@ -51,6 +51,9 @@ struct GemmKernels {
   void (*dot_offsets)(int64_t rows, int64_t cols, int64_t depth, int64_t images, const T* a,
                       int64_t a_row, int64_t a_image, const T* b, const int64_t* b_offsets,
                       int64_t b_image, T* c, int64_t c_row);
+  // to[i * to_row + j] = from[i * from_row + j].
+  void (*copy_block)(int64_t rows, int64_t cols, const T* from, int64_t from_row, T* to,
+                     int64_t to_row);
 };
 
 #define TANDEM_DECLARE_GEMM(isa)                \

@@ -1,6 +1,8 @@
 #include "tandem/backends/cpu/kernels/register_kernels.h"
 
+#include "tandem/backends/cpu/kernels/convolution.h"
 #include "tandem/backends/cpu/kernels/matmul.h"
+#include "tandem/backends/cpu/kernels/pooling.h"
 #include "tandem/backends/cpu/kernels/reduction.h"
 #include "tandem/backends/cpu/kernels/softmax.h"
 #include "tandem/core/base/status_macros.h"
@@ -11,6 +13,8 @@ absl::Status RegisterStandardKernels(KernelRegistry* registry) {
   TANDEM_RETURN_IF_ERROR(RegisterMatmulKernels(registry));
   TANDEM_RETURN_IF_ERROR(RegisterReductionKernels(registry));
   TANDEM_RETURN_IF_ERROR(RegisterSoftmaxKernels(registry));
+  TANDEM_RETURN_IF_ERROR(RegisterConvolutionKernels(registry));
+  TANDEM_RETURN_IF_ERROR(RegisterPoolingKernels(registry));
   return absl::OkStatus();
 }
 

@@ -12,7 +12,12 @@
 #define TANDEM_BACKENDS_CPU_KERNELS_VECTOR_H_
 
 #include <cstdint>
+#include <type_traits>
 #include <utility>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 #define TANDEM_INLINE inline __attribute__((always_inline))
 
@@ -51,18 +56,75 @@ template <typename T>
 TANDEM_INLINE Vec<T> Splat(T value) {
   return value - Vec<T>{};
 }
-// The first `count` lanes; the others are `rest`.
+// Integers as wide as T, for masks.
+template <typename T>
+using IntOf = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
+template <typename I, int... kLane>
+TANDEM_INLINE Vec<I> CountLanes(std::integer_sequence<int, kLane...>) {
+  return Vec<I>{kLane...};
+}
+// All bits set in the first `count` lanes.
+template <typename T>
+TANDEM_INLINE Vec<IntOf<T>> FirstLanes(int64_t count) {
+  using I = IntOf<T>;
+  return CountLanes<I>(std::make_integer_sequence<int, kLanes<T>>()) < static_cast<I>(count);
+}
+
+#if defined(__AVX512F__)
+TANDEM_INLINE uint16_t LaneMask(int64_t count) {
+  return count >= 16 ? 0xFFFF : static_cast<uint16_t>((1u << count) - 1);
+}
+#endif
+
+// The first `count` lanes (at most all); the others are `rest`. Reads no further. T has 4 or 8 bytes.
 template <typename T>
 TANDEM_INLINE Vec<T> LoadPartial(const T* p, int64_t count, T rest = T()) {
-  alignas(kVectorBytes) T lanes[kLanes<T>];
-  for (int i = 0; i < kLanes<T>; ++i) lanes[i] = i < count ? p[i] : rest;
-  return *reinterpret_cast<const typename VectorType<T>::unaligned*>(lanes);
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8);
+#if defined(__AVX512F__)
+  const auto otherwise = (__m512i)Splat(rest);
+  if constexpr (sizeof(T) == 4) {
+    return (Vec<T>)_mm512_mask_loadu_epi32(otherwise, LaneMask(count), p);
+  } else {
+    return (Vec<T>)_mm512_mask_loadu_epi64(otherwise, LaneMask(count), p);
+  }
+#elif defined(__AVX2__)
+  const auto mask = FirstLanes<T>(count);
+  Vec<T> v;
+  if constexpr (sizeof(T) == 4) {
+    v = (Vec<T>)_mm256_maskload_epi32(reinterpret_cast<const int*>(p), (__m256i)mask);
+  } else {
+    v = (Vec<T>)_mm256_maskload_epi64(reinterpret_cast<const long long*>(p), (__m256i)mask);
+  }
+  return mask ? v : Splat(rest);
+#else
+  Vec<T> v = Splat(rest);
+  for (int i = 0; i < kLanes<T>; ++i) {
+    if (i < count) v[i] = p[i];
+  }
+  return v;
+#endif
 }
 template <typename T>
 TANDEM_INLINE void StorePartial(T* p, Vec<T> v, int64_t count) {
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8);
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    _mm512_mask_storeu_epi32(p, LaneMask(count), (__m512i)v);
+  } else {
+    _mm512_mask_storeu_epi64(p, LaneMask(count), (__m512i)v);
+  }
+#elif defined(__AVX2__)
+  const auto mask = (__m256i)FirstLanes<T>(count);
+  if constexpr (sizeof(T) == 4) {
+    _mm256_maskstore_epi32(reinterpret_cast<int*>(p), mask, (__m256i)v);
+  } else {
+    _mm256_maskstore_epi64(reinterpret_cast<long long*>(p), mask, (__m256i)v);
+  }
+#else
   for (int i = 0; i < kLanes<T>; ++i) {
     if (i < count) p[i] = v[i];
   }
+#endif
 }
 
 // Halves of a vector, added: the order of a sum is fixed by the number of lanes.
