@@ -49,17 +49,41 @@ enum class ScalarOp : uint8_t {
   kRound,     // a, rounded to storage dtype `dtype` and back: what a store and a load would do
   // Arithmetic: both operands and the result have one type.
   // kDiv, kRem on integers truncate as in C; kRem on floats is C's fmod, which is exact.
-  kAdd, kSub, kMul, kDiv, kRem,
-  kNeg, kAbs, kSqrt, kFloor, kCeil, kTrunc, kRint,  // kRint: to nearest, ties to even
-  kFma,       // a * b + c rounded once, where the device has it; floats only. Not used by strict ops.
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kRem,
+  kNeg,
+  kAbs,
+  kSqrt,
+  kFloor,
+  kCeil,
+  kTrunc,
+  kRint,  // kRint: to nearest, ties to even
+  kFma,   // a * b + c rounded once, where the device has it; floats only. Not used by strict ops.
   // Transcendental functions; f32 within 4 ulp, f64 within 4 ulp, on every device.
-  kExp, kExpm1, kLog, kLog1p, kSin, kCos, kTanh,
+  kExp,
+  kExpm1,
+  kLog,
+  kLog1p,
+  kSin,
+  kCos,
+  kTanh,
   // Bits, for lowerings: kBitcast between f32 and i32, f64 and i64; integers only for the others.
-  kBitcast, kAnd, kOr, kXor, kShl, kShr,  // kAnd, kOr, kXor also on bool; kShr is arithmetic
+  kBitcast,
+  kAnd,
+  kOr,
+  kXor,
+  kShl,
+  kShr,  // kAnd, kOr, kXor also on bool; kShr is arithmetic
   // Comparisons give kBool; false if an operand is NaN, but for kNe.
-  kLt, kLe, kEq, kNe,
-  kNot,       // of bool
-  kSelect,    // a (bool) ? b : c
+  kLt,
+  kLe,
+  kEq,
+  kNe,
+  kNot,     // of bool
+  kSelect,  // a (bool) ? b : c
 };
 
 // "add", "exp", …
@@ -128,11 +152,11 @@ class ScalarBuilder {
   ScalarValue Min(ScalarValue a, ScalarValue b);  // NaN if either is NaN
   ScalarValue Max(ScalarValue a, ScalarValue b);  // NaN if either is NaN
   ScalarValue IsNan(ScalarValue a);
-  ScalarValue Sign(ScalarValue a);                // -1, 0, 1; NaN stays NaN
-  ScalarValue Erf(ScalarValue a);                 // floats; within 4 ulp
-  ScalarValue Pow(ScalarValue a, ScalarValue b);  // C99 special cases; integers by squaring
-  ScalarValue Sigmoid(ScalarValue a);             // 1 / (1 + exp(-a)), without overflow
-  ScalarValue Softplus(ScalarValue a);            // log(1 + exp(a)), without overflow
+  ScalarValue Sign(ScalarValue a);                     // -1, 0, 1; NaN stays NaN
+  ScalarValue Erf(ScalarValue a);                      // floats; within 4 ulp
+  ScalarValue Pow(ScalarValue a, ScalarValue b);       // C99 special cases; integers by squaring
+  ScalarValue Sigmoid(ScalarValue a);                  // 1 / (1 + exp(-a)), without overflow
+  ScalarValue Softplus(ScalarValue a);                 // log(1 + exp(a)), without overflow
   ScalarValue FloorMod(ScalarValue a, ScalarValue b);  // Python's %: the sign of b
   ScalarValue FloorDiv(ScalarValue a, ScalarValue b);  // Python's //
 
