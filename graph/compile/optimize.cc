@@ -2,33 +2,32 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "tandem/core/base/status_macros.h"
+#include "tandem/core/dispatch/interpreter.h"
+#include "tandem/graph/passes/default_pipeline.h"
+#include "tandem/core/dispatch/interpreter.h"
+#include "tandem/graph/passes/default_pipeline.h"
 
 namespace tandem {
-namespace {
-
-absl::Status CheckSignature(const Graph& before, const Graph& after) {
-  bool same = before.inputs().size() == after.inputs().size() &&
-              before.outputs().size() == after.outputs().size() &&
-              before.updates().size() == after.updates().size();
-  for (size_t i = 0; same && i < before.inputs().size(); ++i) {
-    same = before.inputs()[i].name == after.inputs()[i].name;
-  }
-  for (size_t i = 0; same && i < before.updates().size(); ++i) {
-    same = before.updates()[i].input == after.updates()[i].input;
-  }
-  if (same) return absl::OkStatus();
-  return absl::InternalError(
-      absl::StrCat("the passes changed the inputs, outputs or updates of '", before.name(), "'"));
-}
-
-}  // namespace
 
 absl::StatusOr<OptimizedGraph> OptimizeGraph(const Graph& graph, Device& device,
                                              const HybridOptions& options) {
-  OptimizedGraph result{graph, {}};
-  TANDEM_RETURN_IF_ERROR(CheckSignature(graph, result.graph));
+  PassContext context;
+  // Folding runs the kernels of eager mode, which are those of the executable: the same bits.
+  context.evaluator = [&device](const OpDef& op, const AttributeMap& attrs,
+                                absl::Span<const Tensor> inputs) {
+    InterpreterScope eager(EagerInterpreter());
+    InvokeOptions invoke_options;
+    invoke_options.device = &device;
+    return EagerInterpreter().Invoke(op, inputs, attrs, invoke_options);
+  };
+  OptimizedGraph result;
+  TANDEM_ASSIGN_OR_RETURN(result.graph, DefaultPipeline().Run(graph, context));
+  for (const PassRecord& record : context.records()) {
+    result.effects.push_back({record.pass, record.nodes_before, record.nodes_after, record.changes,
+                              record.milliseconds});
+  }
   return result;
 }
 
