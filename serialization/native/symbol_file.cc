@@ -17,7 +17,7 @@
 namespace tandem {
 namespace {
 
-constexpr int64_t kMemoryFloor = int64_t{32} << 20;
+constexpr int64_t kMemoryFloor = int64_t{60} << 20;
 
 // What the message and graph of a symbol file may take: with the file itself, and protobuf's own
 // copy of it, below 4 times its size and 64 MB.

@@ -6,6 +6,7 @@
 #include "google/protobuf/descriptor.h"
 #include "nlohmann/json.hpp"
 #include "tandem/core/base/status_macros.h"
+#include "tandem/serialization/native/utf8.h"
 #include "tandem/serialization/proto/model.pb.h"
 
 namespace tandem {
@@ -13,9 +14,14 @@ namespace {
 
 // Upper estimates, bytes, with the slack of lists that double as they grow.
 constexpr int64_t kMessage = 256;
-constexpr int64_t kNode = 768;  // more: the node of the graph, its values and attributes
-constexpr int64_t kText = 48;   // and its characters
-constexpr int64_t kNumber = 16;
+constexpr int64_t kElement = 384;  // more: what the graph makes of a node, an input, a constant
+constexpr int64_t kValue = 192;    // more: what it makes of a type, which is a value
+constexpr int64_t kText = 48;      // and its characters
+constexpr int64_t kNumber = 32;
+
+// Where things stand in the JSON, as the number of objects and lists around them.
+constexpr int kElementDepth = 3;  // {"graph": {"nodes": [ … and "inputs", "constants", "outputs"
+constexpr int kTypeDepth = 5;     // {"graph": {"nodes": [{"types": [ …
 
 // The deepest path is model, graph, nodes, node, attributes, attribute, ints, values.
 constexpr int kMaxDepth = 16;
@@ -37,15 +43,14 @@ class JsonScanner : public nlohmann::json_sax<nlohmann::json> {
     if (depth_ == 1 && (key_ == "formatVersion" || key_ == "format_version")) {
       scan.format_version = value.substr(0, 64);
     }
-    return Value(kText + static_cast<int64_t>(value.size()));
+    return Value(kText + static_cast<int64_t>(value.size()) + (depth_ == kTypeDepth ? kValue : 0));
   }
   bool start_object(std::size_t) override {
-    scan.memory += kMessage + (depth_ == 3 && in_nodes_ ? kNode : 0);
+    scan.memory += kMessage + (depth_ == kElementDepth ? kElement : 0);
     return Enter();
   }
   bool key(string_t& value) override {
     key_ = std::move(value);
-    if (depth_ == 2) in_nodes_ = key_ == "nodes";
     return true;
   }
   bool end_object() override { return Leave(); }
@@ -73,7 +78,6 @@ class JsonScanner : public nlohmann::json_sax<nlohmann::json> {
 
   std::string key_;
   int depth_ = 0;
-  bool in_nodes_ = false;  // within "nodes" of an object in the root object
 };
 
 // Walks protobuf's wire format (https://protobuf.dev/programming-guides/encoding) along the schema.
@@ -83,7 +87,6 @@ class WireScanner {
 
   absl::Status Message(const google::protobuf::Descriptor& type, absl::string_view bytes) {
     scan_->memory += kMessage;
-    if (&type == proto::Node::descriptor()) scan_->memory += kNode;
     while (!bytes.empty()) {
       uint64_t tag = 0;
       TANDEM_RETURN_IF_ERROR(Varint(&bytes, &tag));
@@ -140,11 +143,21 @@ class WireScanner {
   absl::Status Delimited(const google::protobuf::FieldDescriptor* field, absl::string_view bytes) {
     using Field = google::protobuf::FieldDescriptor;
     if (field != nullptr && field->cpp_type() == Field::CPPTYPE_MESSAGE) {
+      if (field->containing_type() == proto::Graph::descriptor()) scan_->memory += kElement;
       return Message(*field->message_type(), bytes);
     }
     const auto size = static_cast<int64_t>(bytes.size());
+    // Protobuf would refuse it too, but writes a line to stderr for each.
+    if (field != nullptr && field->type() == Field::TYPE_STRING && !IsValidUtf8(bytes)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("a text in field ", field->full_name(), " is not UTF-8"));
+    }
     if (field == nullptr || field->cpp_type() == Field::CPPTYPE_STRING) {
       scan_->memory += kText + size;
+      if (field != nullptr && field->containing_type() == proto::Node::descriptor() &&
+          field->number() == proto::Node::kTypesFieldNumber) {
+        scan_->memory += kValue;
+      }
       if (field != nullptr && field->containing_type() == proto::Model::descriptor()) {
         if (field->number() == proto::Model::kFormatFieldNumber) {
           scan_->format = std::string(bytes.substr(0, 64));
