@@ -38,12 +38,30 @@ absl::StatusOr<Ref<Executable>> Executable::Create(const Graph& graph, Device& d
         "static_shape needs static_alloc: the recorded work is bound to an arena that is kept from "
         "run to run");
   }
+  if (!options.input_layouts.empty() && options.input_layouts.size() != graph.inputs().size()) {
+    return absl::InvalidArgumentError(absl::StrCat(options.input_layouts.size(), " layouts for ",
+                                                   graph.inputs().size(), " inputs"));
+  }
   TANDEM_ASSIGN_OR_RETURN(const Graph lowered, LowerGraph(graph, device));
   Ref<Executable> program = MakeRef<Executable>(device, options);
-  TANDEM_ASSIGN_OR_RETURN(program->schedule_, Schedule::Create(lowered, device));
-  for (const GraphInput& input : lowered.inputs()) {
-    program->inputs_.push_back({input.name, TensorLayout::Contiguous(lowered.spec(input.value))});
+  std::vector<InputRange> ranges;
+  for (size_t i = 0; i < lowered.inputs().size(); ++i) {
+    const GraphInput& input = lowered.inputs()[i];
+    const TensorSpec& spec = lowered.spec(input.value);
+    InputRange range = InputRange::Contiguous(spec);
+    if (!options.input_layouts.empty()) {
+      const TensorLayout& layout = options.input_layouts[i];
+      range = InputRange::Of(layout, device.info().alignment);
+      if (layout.spec != spec || range.start != 0) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("input '", input.name, "' is ", spec.ToString(), ", its layout is for ",
+                         layout.spec.ToString(), " from byte ", range.start));
+      }
+    }
+    program->inputs_.push_back({input.name, range, range.layout.is_contiguous()});
+    ranges.push_back(std::move(range));
   }
+  TANDEM_ASSIGN_OR_RETURN(program->schedule_, Schedule::Create(lowered, device, ranges));
   for (const TensorSpec& spec : program->schedule_.outputs) {
     program->outputs_.push_back({TensorLayout::Contiguous(spec), spec.num_bytes()});
   }
@@ -54,7 +72,7 @@ absl::StatusOr<Ref<Executable>> Executable::Create(const Graph& graph, Device& d
 }
 
 BufferView Executable::Address(const Operand& operand) const {
-  const Block& block = schedule_.blocks[operand.block];
+  const ScheduledBlock& block = schedule_.blocks[operand.block];
   const int64_t start = operand.byte_offset;
   const int64_t bytes = block.bytes - start;
   const int first_output_slot = kFirstInputSlot + static_cast<int>(inputs_.size());
@@ -142,16 +160,21 @@ absl::StatusOr<Tensor> Executable::Prepared(const Tensor& tensor, int input) con
   if (tensor.is_symbolic()) {
     return tensor.symbol()->ValueError(absl::StrCat("running with input '", wanted.name, "'"));
   }
-  if (tensor.spec() != wanted.layout.spec) {
+  if (tensor.spec() != wanted.range.layout.spec) {
     return error(absl::StrCat("is ", tensor.Describe(), "; this program takes ",
-                              wanted.layout.spec.ToString()));
+                              wanted.range.layout.spec.ToString()));
   }
   if (tensor.device() != &device_) {
     return error(absl::StrCat("is ", tensor.Describe(), "; this program runs on ",
                               device_.id().ToString(), ", copy it there first"));
   }
-  if (tensor.is_contiguous() && StartBytes(tensor.layout()) % device_.info().alignment == 0) {
-    return tensor;
+  const InputRange range = InputRange::Of(tensor.layout(), device_.info().alignment);
+  if (range.aligned && range.layout == wanted.range.layout) return tensor;
+  if (!wanted.contiguous) {
+    return error(absl::StrCat(
+        "lies with strides ", range.layout.strides.ToString(), " from element ",
+        range.layout.offset, "; this program was made for strides ",
+        wanted.range.layout.strides.ToString(), " from element ", wanted.range.layout.offset));
   }
   TANDEM_ASSIGN_OR_RETURN(const OpDef* const identity, OpRegistry::Global().Get("identity"));
   TANDEM_ASSIGN_OR_RETURN(TensorList copy,
@@ -199,13 +222,15 @@ absl::StatusOr<RunResult> Executable::Run(absl::Span<const Tensor> inputs,
   absl::InlinedVector<Tensor, 2> copies;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Tensor& tensor = inputs[i];
-    if (tensor.defined() && tensor.layout() == inputs_[i].layout && tensor.device() == &device_ &&
+    const InputRange& range = inputs_[i].range;
+    if (tensor.defined() && tensor.layout() == range.layout && tensor.device() == &device_ &&
         tensor.buffer() != nullptr) [[likely]] {
-      bindings[kFirstInputSlot + i] = ViewOf(tensor, tensor.spec().num_bytes());
+      bindings[kFirstInputSlot + i] = BufferView::Of(*tensor.buffer(), 0, range.bytes);
       continue;
     }
     TANDEM_ASSIGN_OR_RETURN(Tensor prepared, Prepared(tensor, static_cast<int>(i)));
-    bindings[kFirstInputSlot + i] = ViewOf(prepared, prepared.spec().num_bytes());
+    const int64_t start = InputRange::Of(prepared.layout(), device_.info().alignment).start;
+    bindings[kFirstInputSlot + i] = BufferView::Of(*prepared.buffer(), start, range.bytes);
     copies.push_back(std::move(prepared));
   }
 

@@ -11,7 +11,8 @@ namespace {
 
 class Scheduler {
  public:
-  Scheduler(const Graph& graph, Device& device) : graph_(graph), device_(device) {}
+  Scheduler(const Graph& graph, Device& device, absl::Span<const InputRange> inputs)
+      : graph_(graph), device_(device), inputs_(inputs) {}
 
   absl::StatusOr<Schedule> Run() {
     CountUses();
@@ -73,8 +74,9 @@ class Scheduler {
   absl::Status BindSources() {
     for (size_t i = 0; i < graph_.inputs().size(); ++i) {
       const GraphInput& input = graph_.inputs()[i];
-      SetValue(input.value, NewOperand(BlockKind::kInput, static_cast<int>(i),
-                                       graph_.spec(input.value), graph_.ValueName(input.value)));
+      const int block = AddBlock(BlockKind::kInput, static_cast<int>(i), inputs_[i].bytes,
+                                 graph_.ValueName(input.value));
+      SetValue(input.value, {block, inputs_[i].layout});
     }
     for (size_t i = 0; i < graph_.constants().size(); ++i) {
       const GraphConstant& constant = graph_.constants()[i];
@@ -181,11 +183,11 @@ class Scheduler {
   void PushStep(Step step) {
     const int now = static_cast<int>(result_.steps.size());
     for (const Operand& operand : step.inputs) {
-      Block& block = result_.blocks[operand.block];
+      ScheduledBlock& block = result_.blocks[operand.block];
       block.last = std::max(block.last, now);
     }
     for (const Operand& operand : step.outputs) {
-      Block& block = result_.blocks[operand.block];
+      ScheduledBlock& block = result_.blocks[operand.block];
       block.last = std::max(block.last, now);
     }
     result_.steps.push_back(std::move(step));
@@ -254,7 +256,7 @@ class Scheduler {
     const TensorSpec& spec = graph_.spec(node.outputs[0]);
     for (size_t i = 0; i < step.inputs.size(); ++i) {
       const Operand& input = step.inputs[i];
-      const Block& block = result_.blocks[input.block];
+      const ScheduledBlock& block = result_.blocks[input.block];
       if (block.kind != BlockKind::kTemporary || pending_[input.block] != 0 ||
           block.bytes != spec.num_bytes() || input.byte_offset != 0 ||
           !(input.layout == TensorLayout::Contiguous(spec))) {
@@ -277,7 +279,7 @@ class Scheduler {
     const TensorSpec& spec = graph_.spec(value);
     result_.outputs.push_back(spec);
     const Operand& operand = values_[value];
-    Block& block = result_.blocks[operand.block];
+    ScheduledBlock& block = result_.blocks[operand.block];
     if (block.kind == BlockKind::kTemporary && operand.byte_offset == 0 &&
         operand.layout == TensorLayout::Contiguous(spec) && block.bytes == spec.num_bytes()) {
       block.kind = BlockKind::kOutput;
@@ -296,11 +298,11 @@ class Scheduler {
     MemoryPlanner planner(device_.info().alignment);
     // Pools are numbered like outputs.
     std::vector<MemoryPool> outputs(result_.outputs.size());
-    for (const Block& block : result_.blocks) {
+    for (const ScheduledBlock& block : result_.blocks) {
       if (block.kind == BlockKind::kOutput) outputs[block.index] = {block.bytes, block.first};
     }
     for (const MemoryPool& pool : outputs) planner.AddPool(pool);
-    for (Block& block : result_.blocks) {
+    for (ScheduledBlock& block : result_.blocks) {
       if (block.kind != BlockKind::kTemporary) continue;
       block.index = planner.Add(
           {.bytes = block.bytes, .first = block.first, .last = block.last, .name = block.name});
@@ -320,6 +322,7 @@ class Scheduler {
 
   const Graph& graph_;
   Device& device_;
+  const absl::Span<const InputRange> inputs_;
   Schedule result_;
   std::vector<int32_t> uses_;
   std::vector<bool> needed_;
@@ -329,8 +332,9 @@ class Scheduler {
 
 }  // namespace
 
-absl::StatusOr<Schedule> Schedule::Create(const Graph& graph, Device& device) {
-  return Scheduler(graph, device).Run();
+absl::StatusOr<Schedule> Schedule::Create(const Graph& graph, Device& device,
+                                          absl::Span<const InputRange> inputs) {
+  return Scheduler(graph, device, inputs).Run();
 }
 
 }  // namespace tandem

@@ -18,9 +18,11 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "tandem/core/device/device.h"
 #include "tandem/core/op/kernel.h"
 #include "tandem/core/tensor/tensor.h"
+#include "tandem/graph/exec/input_range.h"
 #include "tandem/graph/exec/memory_plan.h"
 #include "tandem/graph/ir/graph.h"
 
@@ -28,7 +30,7 @@ namespace tandem {
 
 enum class BlockKind : uint8_t { kTemporary, kInput, kConstant, kOutput };
 
-struct Block {
+struct ScheduledBlock {
   BlockKind kind = BlockKind::kTemporary;
   int index = 0;  // of the input, constant or output; of the plan's block for kTemporary
   int64_t bytes = 0;
@@ -63,15 +65,17 @@ struct StepNote {
 };
 
 struct Schedule {
-  std::vector<Block> blocks;
+  std::vector<ScheduledBlock> blocks;
   std::vector<Step> steps;
   std::vector<StepNote> notes;
   std::vector<TensorSpec> outputs;  // those of the graph, then those of its updates
   std::vector<Tensor> constants;    // contiguous, on the device
   MemoryPlan plan;
 
-  // `graph` is what LowerGraph returned for the device.
-  static absl::StatusOr<Schedule> Create(const Graph& graph, Device& device);
+  // `graph` is what LowerGraph returned for the device. `inputs`: how each input of the graph lies
+  // (see input_range.h).
+  static absl::StatusOr<Schedule> Create(const Graph& graph, Device& device,
+                                         absl::Span<const InputRange> inputs);
 };
 
 }  // namespace tandem
