@@ -1,0 +1,96 @@
+// Arrays: making tensors, reading them, printing them.
+//
+//   Tensor a = Array({1, 2, 3});                    // f32[3]
+//   Tensor b = Array<int64_t>({1, 2, 3, 4}, {2, 2});
+//   Tensor c = RandomNormal({2, 2});
+//   std::vector<float> values = ToVector<float>(c);
+//   std::cout << a << "\n";                         // [1, 2, 3] and what it is
+//
+// Reading the values of a traced tensor throws FAILED_PRECONDITION with the op, the block and the
+// line that made it, and what to do instead (R42).
+// Thread rules: any thread.
+#ifndef TANDEM_FRONTENDS_CPP_ARRAY_H_
+#define TANDEM_FRONTENDS_CPP_ARRAY_H_
+
+#include <cstdint>
+#include <iosfwd>
+#include <vector>
+
+#include "tandem/core/base/source_location.h"
+#include "tandem/core/tensor/tensor.h"
+#include "tandem/frontends/cpp/context.h"
+#include "tandem/frontends/cpp/error.h"
+#include "tandem/frontends/cpp/int_list.h"
+
+namespace tandem {
+
+// --- making ---------------------------------------------------------------------------------------
+
+// A copy of the values, of rank 1, or of `shape`, whose number of elements must be theirs.
+template <typename T = float>
+Tensor Array(const std::vector<T>& values, const IntList& shape, Device* device = nullptr) {
+  return Value(Tensor::FromVector<T>(values, shape.ToShape(),
+                                     device != nullptr ? *device : DefaultDevice()));
+}
+template <typename T = float>
+Tensor Array(const std::vector<T>& values) {
+  return Array<T>(values, {static_cast<int64_t>(values.size())});
+}
+// Rank 0.
+template <typename T>
+Tensor ScalarArray(T value, Device* device = nullptr) {
+  return Value(Tensor::Scalar<T>(value, device != nullptr ? *device : DefaultDevice()));
+}
+
+Tensor Zeros(const IntList& shape, DType dtype = DType::kF32, Device* device = nullptr);
+Tensor Ones(const IntList& shape, DType dtype = DType::kF32, Device* device = nullptr);
+Tensor ZerosLike(const Tensor& x);
+Tensor OnesLike(const Tensor& x);
+// Full and Arange are ops (ops.h).
+
+// Draws from the generator of the process (random::Seed), in a trace too.
+Tensor RandomUniform(const IntList& shape, double low = 0.0, double high = 1.0,
+                     DType dtype = DType::kF32, Device* device = nullptr);
+Tensor RandomNormal(const IntList& shape, double mean = 0.0, double stddev = 1.0,
+                    DType dtype = DType::kF32, Device* device = nullptr);
+// 1 with probability p, otherwise 0.
+Tensor RandomBernoulli(const IntList& shape, double p = 0.5, DType dtype = DType::kF32,
+                       Device* device = nullptr);
+
+namespace random {
+// Makes every later draw repeatable, on every device, eager and compiled (R20).
+void Seed(uint64_t seed);
+}  // namespace random
+
+// A copy on another device, row-major; `x` itself if it is there already.
+Tensor CopyTo(const Tensor& x, Device& device);
+
+// --- reading --------------------------------------------------------------------------------------
+
+// All elements, row-major. INVALID_ARGUMENT unless T stores the tensor's dtype.
+template <typename T = float>
+std::vector<T> ToVector(const Tensor& x) {
+  return Value(x.ToVector<T>());
+}
+// The only element.
+template <typename T = float>
+T Item(const Tensor& x) {
+  return Value(x.Item<T>());
+}
+// The only element, of any dtype, as double.
+double ItemAsDouble(const Tensor& x);
+
+// Values as nested rows (shortened where there are many), and what it is; a symbol describes itself.
+std::ostream& operator<<(std::ostream& out, const Tensor& x);
+
+// --- writing --------------------------------------------------------------------------------------
+
+// x[begin[0]:end[0], begin[1]:end[1], …] = value, which is broadcast. Tensors never change: `x` is
+// rebound to a new one; other handles keep the old values. A traced tensor is refused with
+// FAILED_PRECONDITION, which shows the rewrite (R44).
+void WriteInto(Tensor& x, const IntList& begin, const IntList& end, const Tensor& value,
+               SourceLocation loc = SourceLocation::current());
+
+}  // namespace tandem
+
+#endif  // TANDEM_FRONTENDS_CPP_ARRAY_H_
