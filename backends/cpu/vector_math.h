@@ -270,7 +270,7 @@ TANDEM_INLINE T Tanh(T x) {
   const T clamped = magnitude > T(30) ? T(30) : magnitude;
   const T far = T(1) - T(2) / (Exp(clamped + clamped) + T(1));
   const T near = x + x * TanhNear(x * x);
-  return magnitude < T(0.625) ? near : (x != x ? x : WithSign(far, x));
+  return x != x ? x : WithSign(magnitude < T(0.625) ? near : far, x);  // the sign of -0, too
 }
 
 // --- sin, cos ------------------------------------------------------------------------------------
