@@ -7,13 +7,30 @@
 #include "tandem/core/autograd/autograd.h"
 #include "tandem/core/dispatch/mode.h"
 #include "tandem/core/op/kernel.h"
+#include "tandem/graph/exec/input_range.h"
 
 namespace tandem {
+
+namespace {
+
+std::string LayoutText(const CompileKey::Argument& argument) {
+  if (argument.strides.empty()) return "contiguous";
+  return absl::StrCat("strides ", argument.strides.ToString(), " from element ", argument.offset);
+}
+
+}  // namespace
 
 CompileKey CompileKey::Of(absl::Span<const Tensor> inputs, bool gradient) {
   CompileKey key;
   for (const Tensor& input : inputs) {
-    key.arguments.push_back({input.spec(), input.device(), gradient && RequiresGrad(input)});
+    Argument argument{input.spec(), input.device(), gradient && RequiresGrad(input)};
+    if (!input.is_contiguous()) {
+      const TensorLayout layout =
+          InputRange::Of(input.layout(), input.device()->info().alignment).layout;
+      argument.strides = layout.strides;
+      argument.offset = layout.offset;
+    }
+    key.arguments.push_back(std::move(argument));
   }
   key.training = IsTraining();
   key.gradient = gradient;
@@ -32,6 +49,13 @@ bool CompileKey::Matches(absl::Span<const Tensor> inputs, bool with_gradient) co
         (gradient && RequiresGrad(inputs[i]) != argument.requires_grad)) {
       return false;
     }
+    if (inputs[i].is_contiguous()) {
+      if (!argument.strides.empty()) return false;
+      continue;
+    }
+    const TensorLayout layout =
+        InputRange::Of(inputs[i].layout(), argument.device->info().alignment).layout;
+    if (layout.strides != argument.strides || layout.offset != argument.offset) return false;
   }
   return true;
 }
@@ -39,8 +63,13 @@ bool CompileKey::Matches(absl::Span<const Tensor> inputs, bool with_gradient) co
 std::string CompileKey::ToString() const {
   std::vector<std::string> parts;
   for (const Argument& argument : arguments) {
-    parts.push_back(absl::StrCat(argument.spec.ToString(), " ", argument.device->id().ToString(),
-                                 argument.requires_grad ? " with gradient" : ""));
+    std::string part =
+        absl::StrCat(argument.spec.ToString(), " ", argument.device->id().ToString());
+    if (!argument.strides.empty()) {
+      absl::StrAppend(&part, " strides ", argument.strides.ToString());
+    }
+    if (argument.requires_grad) absl::StrAppend(&part, " with gradient");
+    parts.push_back(std::move(part));
   }
   parts.push_back(training ? "training" : "inference");
   if (gradient) parts.push_back("recording");
@@ -63,6 +92,10 @@ std::string CompileKey::Difference(const CompileKey& older) const {
       if (now.spec.dtype != was.spec.dtype) {
         parts.push_back(absl::StrCat(name, ": new dtype ", DTypeName(now.spec.dtype), ", was ",
                                      DTypeName(was.spec.dtype)));
+      }
+      if (now.strides != was.strides || now.offset != was.offset) {
+        parts.push_back(absl::StrCat(name, " lies otherwise in memory: ", LayoutText(now), ", was ",
+                                     LayoutText(was)));
       }
       if (now.device != was.device) {
         parts.push_back(absl::StrCat(name, ": new device ", now.device->id().ToString(), ", was ",

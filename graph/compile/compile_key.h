@@ -23,10 +23,13 @@ struct CompileKey {
     TensorSpec spec;
     Device* device = nullptr;
     bool requires_grad = false;  // false unless `gradient`
+    // How it lies if it is not contiguous: kernels choose by strides. Else empty and 0.
+    Strides strides = {};
+    int64_t offset = 0;
     friend bool operator==(const Argument&, const Argument&) = default;
     template <typename H>
     friend H AbslHashValue(H h, const Argument& a) {
-      return H::combine(std::move(h), a.spec, a.device, a.requires_grad);
+      return H::combine(std::move(h), a.spec, a.device, a.requires_grad, a.strides, a.offset);
     }
   };
 

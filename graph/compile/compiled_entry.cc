@@ -5,6 +5,7 @@
 #include "tandem/core/base/status_macros.h"
 #include "tandem/core/dispatch/interpreter.h"
 #include "tandem/graph/compile/trace_check.h"
+#include "tandem/graph/exec/input_range.h"
 
 namespace tandem {
 
@@ -45,15 +46,27 @@ absl::StatusOr<Ref<CompiledEntry>> CompiledEntry::Compile(const std::string& nam
     return absl::InvalidArgumentError(
         absl::StrCat("'", name, "' has no inputs, and no op that says which device to run on"));
   }
+  for (size_t i = 0; i < entry->traced_.bindings.size(); ++i) {
+    const InputBinding& binding = entry->traced_.bindings[i];
+    Tensor tensor = binding.tensor;
+    if (binding.kind == InputKind::kArgument) tensor = inputs[binding.argument];
+    if (binding.variable != nullptr) tensor = binding.variable->Get();
+    const Graph& graph = entry->traced_.graph;
+    entry->layouts_.push_back(tensor.defined()
+                                  ? InputRange::Of(tensor.layout(), device->info().alignment).layout
+                                  : TensorLayout::Contiguous(graph.spec(graph.inputs()[i].value)));
+  }
   const bool with_residuals = entry->gradient_ != nullptr && entry->gradient_->differentiable();
   TANDEM_ASSIGN_OR_RETURN(
       entry->forward_,
       CompileProgram(with_residuals ? "forward with residuals" : "forward",
                      with_residuals ? entry->gradient_->forward() : entry->traced_.graph, *device,
-                     options));
+                     options, entry->layouts_));
   entry->record_->Add(entry->forward_.explanation);
   if (with_residuals) {
-    // The usual backward pass is made ready now, so that its errors come with the first call.
+    // The usual backward graph is made now, so that its errors come with the first call. It is
+    // compiled when the layouts of the output gradients are known.
+    absl::MutexLock lock(&entry->mutex_);
     TANDEM_RETURN_IF_ERROR(
         entry->BackwardFor(entry->gradient_->output_recorded(), entry->gradient_->wants())
             .status());
@@ -81,11 +94,18 @@ absl::StatusOr<CompiledEntry::Feed> CompiledEntry::Gather(absl::Span<const Tenso
               "'", binding.variable->name(), "' has no value; initialize it before the call"));
         }
         const TensorSpec& spec = graph.spec(graph.inputs()[i].value);
-        if (value.spec() != spec || value.device() != traced_.device) {
+        if (value.layout() == layouts_[i] && value.device() == traced_.device) [[likely]] {
+          // As it was.
+        } else if (value.spec() != spec || value.device() != traced_.device) {
           *stale =
               absl::StrCat("variable '", binding.variable->name(), "' is ", value.Describe(),
                            " now, was ", spec.ToString(), " ", traced_.device->id().ToString());
-        } else if (gradient_ != nullptr && RequiresGrad(value) && !gradient_->wants()[i]) {
+        } else if (InputRange::Of(value.layout(), traced_.device->info().alignment).layout !=
+                   layouts_[i]) {
+          *stale = absl::StrCat("variable '", binding.variable->name(),
+                                "' lies otherwise in memory than before");
+        }
+        if (gradient_ != nullptr && RequiresGrad(value) && !gradient_->wants()[i]) {
           *stale = absl::StrCat("variable '", binding.variable->name(),
                                 "' wants a gradient now, and did not");
         }
@@ -171,22 +191,41 @@ absl::StatusOr<DifferentiableRun> CompiledEntry::RunForGradient(absl::Span<const
   return run;
 }
 
-absl::StatusOr<std::shared_ptr<const CompiledEntry::BackwardProgram>> CompiledEntry::BackwardFor(
+absl::StatusOr<CompiledEntry::BackwardPrograms*> CompiledEntry::BackwardFor(
     const std::vector<bool>& defined, const std::vector<bool>& wanted) {
-  absl::MutexLock lock(&mutex_);
-  auto& known = backwards_[{defined, wanted}];
-  if (known != nullptr) return known;
-  TANDEM_ASSIGN_OR_RETURN(BackwardGraph backward, gradient_->Backward(defined, wanted));
-  auto program = std::make_shared<BackwardProgram>();
-  program->inputs = std::move(backward.inputs);
-  program->grads = std::move(backward.grads);
-  if (!backward.graph.outputs().empty()) {
-    TANDEM_ASSIGN_OR_RETURN(program->program,
-                            CompileProgram("backward", backward.graph, *traced_.device, options_));
-    record_->Add(program->program.explanation);
+  std::unique_ptr<BackwardPrograms>& known = backwards_[{defined, wanted}];
+  if (known == nullptr) {
+    TANDEM_ASSIGN_OR_RETURN(BackwardGraph graph, gradient_->Backward(defined, wanted));
+    known = std::make_unique<BackwardPrograms>();
+    known->graph = std::move(graph);
   }
-  known = std::move(program);
-  return known;
+  return known.get();
+}
+
+absl::StatusOr<Ref<Executable>> CompiledEntry::BackwardExecutable(BackwardPrograms& backward,
+                                                                  absl::Span<const Tensor> inputs) {
+  const int64_t alignment = traced_.device->info().alignment;
+  // Two for each input: none for a contiguous one; else its strides, and where it starts.
+  std::vector<Dims> key(2 * inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].defined() || inputs[i].is_contiguous()) continue;
+    const TensorLayout layout = InputRange::Of(inputs[i].layout(), alignment).layout;
+    key[2 * i] = layout.strides;
+    key[2 * i + 1] = {layout.offset};
+  }
+  auto known = backward.programs.find(key);
+  if (known == backward.programs.end()) {
+    std::vector<TensorLayout> layouts;
+    for (const Tensor& input : inputs) {
+      layouts.push_back(InputRange::Of(input.layout(), alignment).layout);
+    }
+    TANDEM_ASSIGN_OR_RETURN(CompiledProgram program,
+                            CompileProgram("backward", backward.graph.graph, *traced_.device,
+                                           options_, std::move(layouts)));
+    record_->Add(program.explanation);
+    known = backward.programs.emplace(std::move(key), std::move(program)).first;
+  }
+  return known->second.executable;
 }
 
 absl::StatusOr<std::vector<Tensor>> CompiledEntry::RunBackward(
@@ -204,12 +243,15 @@ absl::StatusOr<std::vector<Tensor>> CompiledEntry::RunBackward(
   }
   std::vector<bool> needed(wanted.size(), false);
   for (size_t i = 0; i < wanted.size(); ++i) needed[i] = wanted[i] && gradient_->wants()[i];
-  TANDEM_ASSIGN_OR_RETURN(const std::shared_ptr<const BackwardProgram> backward,
-                          BackwardFor(defined, needed));
+  BackwardPrograms* backward;
+  {
+    absl::MutexLock lock(&mutex_);
+    TANDEM_ASSIGN_OR_RETURN(backward, BackwardFor(defined, needed));
+  }
   std::vector<Tensor> grads(wanted.size());
-  if (backward->program.executable == nullptr) return grads;
+  if (backward->graph.graph.outputs().empty()) return grads;
   Feed tensors;
-  for (const BackwardInput& input : backward->inputs) {
+  for (const BackwardInput& input : backward->graph.inputs) {
     switch (input.source) {
       case BackwardInput::Source::kGraphInput:
         tensors.push_back(feed[input.index]);
@@ -222,9 +264,22 @@ absl::StatusOr<std::vector<Tensor>> CompiledEntry::RunBackward(
         break;
     }
   }
-  TANDEM_ASSIGN_OR_RETURN(RunResult result, backward->program.executable->Run(tensors));
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (!tensors[i].defined() || tensors[i].is_symbolic()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the backward pass of '", traced_.graph.name(), "' was given ",
+                       tensors[i].Describe(), ", which has no values"));
+    }
+  }
+  Ref<Executable> executable;
+  {
+    absl::MutexLock lock(&mutex_);
+    TANDEM_ASSIGN_OR_RETURN(executable, BackwardExecutable(*backward, tensors));
+  }
+  TANDEM_ASSIGN_OR_RETURN(RunResult result, executable->Run(tensors));
   for (size_t i = 0; i < grads.size(); ++i) {
-    if (backward->grads[i] >= 0) grads[i] = std::move(result.outputs[backward->grads[i]]);
+    if (backward->graph.grads[i] >= 0)
+      grads[i] = std::move(result.outputs[backward->graph.grads[i]]);
   }
   return grads;
 }

@@ -79,12 +79,12 @@ class CompiledEntry : public RefCounted {
  private:
   using Feed = absl::InlinedVector<Tensor, 12>;
 
-  struct BackwardProgram {
-    std::vector<BackwardInput> inputs;
-    std::vector<int> grads;  // for each graph input: the program's output, or -1
-    CompiledProgram program;
-  };
   using BackwardKey = std::pair<std::vector<bool>, std::vector<bool>>;
+  // A backward graph, compiled for each way in which its inputs lie.
+  struct BackwardPrograms {
+    BackwardGraph graph;
+    absl::flat_hash_map<std::vector<Dims>, CompiledProgram> programs;
+  };
 
   explicit CompiledEntry(CompileKey key) : key_(std::move(key)) {}
   template <typename T, typename... Args>
@@ -93,8 +93,13 @@ class CompiledEntry : public RefCounted {
   // The tensor behind each input of the graph, as it is now.
   absl::StatusOr<Feed> Gather(absl::Span<const Tensor> inputs, std::string* stale) const;
   absl::StatusOr<RunResult> Execute(const Feed& feed) const;
-  absl::StatusOr<std::shared_ptr<const BackwardProgram>> BackwardFor(
-      const std::vector<bool>& defined, const std::vector<bool>& wanted);
+  // The gradient graph for output gradients that are `defined`, of the inputs that are `wanted`.
+  absl::StatusOr<BackwardPrograms*> BackwardFor(const std::vector<bool>& defined,
+                                                const std::vector<bool>& wanted)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<Ref<Executable>> BackwardExecutable(BackwardPrograms& backward,
+                                                     absl::Span<const Tensor> inputs)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Gradients of all graph inputs.
   absl::StatusOr<std::vector<Tensor>> RunBackward(absl::Span<const Tensor> feed,
                                                   absl::Span<const Tensor> residuals,
@@ -104,12 +109,13 @@ class CompiledEntry : public RefCounted {
   const CompileKey key_;
   HybridOptions options_;
   TracedGraph traced_;
+  std::vector<TensorLayout> layouts_;  // of the graph's inputs
   CompiledProgram forward_;
   Ref<EntryRecord> record_;
 
   absl::Mutex mutex_;
   std::unique_ptr<GradientTrace> gradient_;  // null unless key_.gradient; Backward under mutex_
-  absl::flat_hash_map<BackwardKey, std::shared_ptr<const BackwardProgram>> backwards_
+  absl::flat_hash_map<BackwardKey, std::unique_ptr<BackwardPrograms>> backwards_
       ABSL_GUARDED_BY(mutex_);
 };
 

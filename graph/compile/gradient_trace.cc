@@ -209,13 +209,10 @@ std::vector<ValueId> GradientTrace::ChooseResiduals(absl::Span<const Tensor> gra
     const int32_t index = graph.values()[value].node;
     if (index < 0) continue;  // inputs and constants are there anyway
     const Node& node = graph.nodes()[index];
-    bool again = static_cast<size_t>(index) >= num_nodes_ || node.inputs.empty();
-    if (!again && node.op->view) {
-      // A view costs nothing, unless it would keep more memory alive than it shows.
-      const ValueId base = node.inputs[0];
-      again = graph.values()[base].node < 0 ||
-              graph.spec(base).num_bytes() <= graph.spec(value).num_bytes();
-    }
+    // A view is made again from what it shows, as eager mode keeps it: it costs nothing, and its
+    // readers see the same strides.
+    const bool again = static_cast<size_t>(index) >= num_nodes_ || node.inputs.empty() ||
+                       static_cast<bool>(node.op->view);
     if (again) {
       for (const ValueId input : node.inputs) need(input);
     } else {

@@ -6,8 +6,6 @@
 #include "tandem/core/base/status_macros.h"
 #include "tandem/core/dispatch/interpreter.h"
 #include "tandem/graph/passes/default_pipeline.h"
-#include "tandem/core/dispatch/interpreter.h"
-#include "tandem/graph/passes/default_pipeline.h"
 
 namespace tandem {
 
@@ -32,12 +30,14 @@ absl::StatusOr<OptimizedGraph> OptimizeGraph(const Graph& graph, Device& device,
 }
 
 absl::StatusOr<CompiledProgram> CompileProgram(std::string role, const Graph& traced,
-                                               Device& device, const HybridOptions& options) {
+                                               Device& device, const HybridOptions& options,
+                                               std::vector<TensorLayout> input_layouts) {
   TANDEM_ASSIGN_OR_RETURN(OptimizedGraph optimized, OptimizeGraph(traced, device, options));
   CompiledProgram program;
   TANDEM_ASSIGN_OR_RETURN(
       program.executable,
-      Executable::Create(optimized.graph, device, {options.static_alloc, options.static_shape}));
+      Executable::Create(optimized.graph, device,
+                         {options.static_alloc, options.static_shape, std::move(input_layouts)}));
   ProgramExplanation& explanation = program.explanation;
   explanation.role = std::move(role);
   explanation.traced_nodes = static_cast<int64_t>(traced.nodes().size());

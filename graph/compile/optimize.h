@@ -33,8 +33,10 @@ struct CompiledProgram {
   Ref<Executable> executable;
   ProgramExplanation explanation;
 };
+// `input_layouts` as in ExecutableOptions.
 absl::StatusOr<CompiledProgram> CompileProgram(std::string role, const Graph& traced,
-                                               Device& device, const HybridOptions& options);
+                                               Device& device, const HybridOptions& options,
+                                               std::vector<TensorLayout> input_layouts);
 
 }  // namespace tandem
 

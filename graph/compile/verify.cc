@@ -11,6 +11,7 @@
 #include "tandem/core/base/status_macros.h"
 #include "tandem/core/dispatch/interpreter.h"
 #include "tandem/core/dispatch/mode.h"
+#include "tandem/graph/exec/input_range.h"
 
 namespace tandem {
 namespace {
@@ -125,7 +126,13 @@ absl::Status CompareCompiled(const std::string& name, const Graph& graph,
       probed.push_back(output);
     }
   }
-  TANDEM_ASSIGN_OR_RETURN(const Ref<Executable> executable, Executable::Create(probe, device));
+  ExecutableOptions options;
+  for (const Tensor& tensor : feed) {
+    options.input_layouts.push_back(
+        InputRange::Of(tensor.layout(), device.info().alignment).layout);
+  }
+  TANDEM_ASSIGN_OR_RETURN(const Ref<Executable> executable,
+                          Executable::Create(probe, device, options));
   TANDEM_ASSIGN_OR_RETURN(const RunResult result, executable->Run(feed));
   size_t next = graph.outputs().size();
   for (const Node& node : graph.nodes()) {

@@ -28,6 +28,7 @@
 #include "tandem/core/device/device.h"
 #include "tandem/core/tensor/tensor.h"
 #include "tandem/graph/exec/arena_pool.h"
+#include "tandem/graph/exec/input_range.h"
 #include "tandem/graph/exec/schedule.h"
 #include "tandem/graph/ir/graph.h"
 
@@ -36,6 +37,8 @@ namespace tandem {
 struct ExecutableOptions {
   bool static_alloc = false;
   bool static_shape = false;  // needs static_alloc
+  // How the inputs will lie (InputRange::Of(...).layout), one for each; empty: all are contiguous.
+  std::vector<TensorLayout> input_layouts = {};
 };
 
 struct RunOptions {
@@ -59,7 +62,8 @@ class Executable : public RefCounted {
                                                 const ExecutableOptions& options = {});
 
   // `inputs`: one tensor for each input of the graph. INVALID_ARGUMENT names the input whose device
-  // or spec is wrong; FAILED_PRECONDITION for a symbol.
+  // or spec is wrong, or that lies otherwise than it was said to (where a contiguous tensor is
+  // expected, others are copied); FAILED_PRECONDITION for a symbol.
   absl::StatusOr<RunResult> Run(absl::Span<const Tensor> inputs,
                                 const RunOptions& options = {}) const;
 
@@ -81,7 +85,8 @@ class Executable : public RefCounted {
   };
   struct Input {
     std::string name;
-    TensorLayout layout;
+    InputRange range;  // `start` is 0
+    bool contiguous = true;
   };
   struct Output {
     TensorLayout layout;
@@ -98,7 +103,7 @@ class Executable : public RefCounted {
   absl::Status Bind();
   absl::Status RecordCommands();
   absl::Status Record(CommandRecorder& recorder, absl::Span<const BufferView> bindings) const;
-  // The tensor as the program takes it: from its first element, aligned, row-major.
+  // The tensor as the program takes it: itself, or a contiguous copy.
   absl::StatusOr<Tensor> Prepared(const Tensor& tensor, int input) const;
   absl::Status CheckBound(const Tensor& tensor, int output) const;
   absl::StatusOr<Tensor> NewOutput(int output) const;

@@ -137,8 +137,8 @@ class Lowering : public Interpreter {
       TANDEM_ASSIGN_OR_RETURN(direct, HasKernel(op, inputs, attrs));
     }
     if (direct) {
-      TANDEM_ASSIGN_OR_RETURN(
-          *outputs, result_.AddNode(op, attrs, inputs, node_->block, node_->location));
+      TANDEM_ASSIGN_OR_RETURN(*outputs,
+                              result_.AddNode(op, attrs, inputs, node_->block, node_->location));
       return absl::OkStatus();
     }
     if (!op.decompose) {

@@ -108,6 +108,36 @@ TEST_F(HybridGradientTest, ValuesThatAreUsedOftenAccumulateInTheSameOrder) {
   ExpectSame(body, {Random({4, 9})}, {w});
 }
 
+// Kernels choose by strides, so a compiled function takes its inputs as they lie.
+TEST_F(HybridGradientTest, StridedInputsAndGradients) {
+  const auto w = MakeVariable("w", Random({5, 13}));
+  const HybridFunction::Body body = [&](absl::Span<const Tensor> in) -> absl::StatusOr<TensorList> {
+    TANDEM_ASSIGN_OR_RETURN(Tensor value, ReadVariable(*w));
+    TANDEM_ASSIGN_OR_RETURN(Tensor y, Op("matmul", {in[0], value}, {{"transpose_b", true}}));
+    return TensorList{y};
+  };
+  for (const int64_t rows : {1, 2, 3, 7}) {
+    const Tensor x = *Op("slice", {*Op("transpose", {Random({13, 9})})},
+                         {{"begin", Dims{1}}, {"end", Dims{1 + rows}}});
+    ASSERT_FALSE(x.is_contiguous());
+    ExpectSame(body, {x}, {w});
+    // The gradient of a sum is a broadcast scalar: its strides are 0.
+    auto gradient = [&](const HybridFunction::Body& f) {
+      ClearGrad(*w);
+      Tensor loss;
+      {
+        RecordScope record;
+        loss = *Op("sum", {(*f({&x, 1}))[0]});
+      }
+      EXPECT_TRUE(Backward({loss}).ok());
+      return GradOf(*w);
+    };
+    Ref<HybridFunction> net = Hybrid(body);
+    ExpectSameBits(gradient([&](absl::Span<const Tensor> in) { return Call(*net, in); }),
+                   gradient(body));
+  }
+}
+
 TEST_F(HybridGradientTest, SomeOutputsUnused) {
   const HybridFunction::Body body = [](absl::Span<const Tensor> in) -> absl::StatusOr<TensorList> {
     TANDEM_ASSIGN_OR_RETURN(Tensor a, Op("exp", {in[0]}));
