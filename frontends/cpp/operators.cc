@@ -107,6 +107,6 @@ Tensor Binary(BinaryOp op, const NumberOperand& a, const Tensor& b,
 }  // namespace internal
 
 Tensor operator-(const internal::TensorOperand& x) { return Neg(x.tensor, x.location); }
-Tensor operator!(const internal::TensorOperand& x) { return LogicalNot(x.tensor, x.location); }
+Tensor operator!(const Tensor& x) { return LogicalNot(x, SourceLocation()); }
 
 }  // namespace tandem
