@@ -50,10 +50,22 @@ int64_t ClassBytes(int size_class) {
 // 2 MiB instead of one per 4 kB.
 constexpr int64_t kHugePage = int64_t{2} << 20;
 
+// Smaller blocks from this size on share such pages, a slab each: the weights of a small network then
+// take one or two entries of the TLB instead of hundreds, which a batch of one notices.
+constexpr int64_t kSlabBlock = 16 << 10;
+
+// A huge page that blocks are cut from, front to back. It is freed with its last block.
+struct Slab {
+  std::byte* memory;
+  int64_t used = 0;
+  std::atomic<int64_t> owners{1};  // the pool while blocks are cut from it, and every block
+};
+
 struct BlockHeader {
   CpuAllocator::Pool* pool;
   BlockHeader* next;  // in the list of free blocks
   int64_t counted;    // bytes in the statistics
+  Slab* slab;         // null: memory of its own
   int32_t size_class;
 };
 
@@ -111,6 +123,12 @@ class CpuAllocator::Pool {
 
   BlockHeader* NewBlock(int size_class);
   void DeleteBlock(BlockHeader* block);
+  // Memory that counts as reserved; null if there is none.
+  void* Take(int64_t bytes, int64_t alignment);
+  void GiveBack(void* memory, int64_t bytes);
+  // A place in the current slab, or in a new one; null if there is no memory.
+  Slab* CutFromSlab(int64_t bytes, void** memory);
+  void DropSlab(Slab* slab);
   void Drop() {
     if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
@@ -127,6 +145,8 @@ class CpuAllocator::Pool {
   std::atomic<int64_t> owners_{1};  // the allocator, and every block, free or not
   std::atomic<bool> closed_{false};
   std::array<FreeList, kNumClasses> free_;
+  SpinLock slab_lock_;
+  Slab* slab_ = nullptr;  // the one that blocks are cut from
 };
 
 namespace {
@@ -221,41 +241,80 @@ void CpuAllocator::Pool::Free(BlockHeader* block) {
   list.lock.Unlock();
 }
 
+void* CpuAllocator::Pool::Take(int64_t bytes, int64_t alignment) {
+  if (reserved_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= reserved_limit_) {
+    void* memory = nullptr;
+    if (posix_memalign(&memory, alignment, bytes) == 0) {
+#if defined(MADV_HUGEPAGE)
+      // A wish; its failure changes nothing but speed.
+      if (bytes >= kHugePage) madvise(memory, bytes & ~(kHugePage - 1), MADV_HUGEPAGE);
+#endif
+      return memory;
+    }
+  }
+  reserved_.fetch_sub(bytes, std::memory_order_relaxed);
+  return nullptr;
+}
+
+void CpuAllocator::Pool::GiveBack(void* memory, int64_t bytes) {
+  ASAN_UNPOISON_MEMORY_REGION(memory, bytes);
+  free(memory);
+  reserved_.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+Slab* CpuAllocator::Pool::CutFromSlab(int64_t bytes, void** memory) {
+  slab_lock_.Lock();
+  Slab* full = nullptr;
+  if (slab_ == nullptr || slab_->used + bytes > kHugePage) {
+    full = std::exchange(slab_, nullptr);
+    if (auto* fresh = static_cast<std::byte*>(Take(kHugePage, kHugePage))) {
+      slab_ = new (std::nothrow) Slab{fresh};
+      if (slab_ == nullptr) GiveBack(fresh, kHugePage);
+    }
+  }
+  Slab* const slab = slab_;
+  if (slab != nullptr) {
+    *memory = slab->memory + slab->used;
+    slab->used += bytes;
+    slab->owners.fetch_add(1, std::memory_order_relaxed);
+  }
+  slab_lock_.Unlock();
+  if (full != nullptr) DropSlab(full);
+  return slab;
+}
+
+void CpuAllocator::Pool::DropSlab(Slab* slab) {
+  if (slab->owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  GiveBack(slab->memory, kHugePage);
+  delete slab;
+}
+
 BlockHeader* CpuAllocator::Pool::NewBlock(int size_class) {
   const int64_t bytes = ClassBytes(size_class);
-  const auto reserve = [&] {
-    if (reserved_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= reserved_limit_) {
-      return true;
-    }
-    reserved_.fetch_sub(bytes, std::memory_order_relaxed);
-    return false;
-  };
-  if (!reserve()) {
-    Trim();
-    if (!reserve()) return nullptr;
-  }
-  const int64_t alignment = bytes >= kHugePage ? kHugePage : kAlignment;
   void* memory = nullptr;
-  if (posix_memalign(&memory, alignment, bytes) != 0) {
-    Trim();
-    if (posix_memalign(&memory, alignment, bytes) != 0) {
-      reserved_.fetch_sub(bytes, std::memory_order_relaxed);
-      return nullptr;
+  Slab* slab = nullptr;
+  // A second try after the cache was given back.
+  for (int attempt = 0; attempt < 2 && memory == nullptr; ++attempt) {
+    if (attempt > 0) Trim();
+    if (bytes >= kSlabBlock && bytes < kHugePage) {
+      slab = CutFromSlab(bytes, &memory);
+    } else {
+      memory = Take(bytes, bytes >= kHugePage ? kHugePage : kAlignment);
     }
   }
-#if defined(MADV_HUGEPAGE)
-  // A wish; its failure changes nothing but speed.
-  if (bytes >= kHugePage) madvise(memory, bytes & ~(kHugePage - 1), MADV_HUGEPAGE);
-#endif
+  if (memory == nullptr) return nullptr;
   owners_.fetch_add(1, std::memory_order_relaxed);
-  return new (memory) BlockHeader{this, nullptr, 0, size_class};
+  return new (memory) BlockHeader{this, nullptr, 0, slab, size_class};
 }
 
 void CpuAllocator::Pool::DeleteBlock(BlockHeader* block) {
   const int64_t bytes = ClassBytes(block->size_class);
-  ASAN_UNPOISON_MEMORY_REGION(block, bytes);
-  free(block);
-  reserved_.fetch_sub(bytes, std::memory_order_relaxed);
+  if (block->slab != nullptr) {
+    ASAN_UNPOISON_MEMORY_REGION(block, bytes);
+    DropSlab(block->slab);
+  } else {
+    GiveBack(block, bytes);
+  }
   Drop();
 }
 
@@ -272,6 +331,10 @@ void CpuAllocator::Pool::Trim() {
       block = next;
     }
   }
+  slab_lock_.Lock();
+  Slab* const slab = std::exchange(slab_, nullptr);
+  slab_lock_.Unlock();
+  if (slab != nullptr) DropSlab(slab);
 }
 
 void CpuAllocator::Pool::Close() {
