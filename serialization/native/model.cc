@@ -360,6 +360,11 @@ absl::StatusOr<Model> LoadModel(const ByteSource& symbol, const ByteSource* para
     bytes = std::move(it->second);
     reader->metadata().erase(it);
   } else {
+    if (symbol.size() > kMaxSymbolBytes) {
+      return absl::ResourceExhaustedError(absl::StrCat(symbol.name(), " has ", symbol.size(),
+                                                       " bytes; a symbol file has at most ",
+                                                       kMaxSymbolBytes));
+    }
     TANDEM_ASSIGN_OR_RETURN(bytes, symbol.ReadString(0, symbol.size()));
   }
   TANDEM_ASSIGN_OR_RETURN(const proto::Model message,

@@ -1,5 +1,8 @@
 #include "tandem/serialization/native/model.h"
 
+#include <unistd.h>
+
+#include <cstdint>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -310,6 +313,30 @@ TEST_F(ModelTest, EveryTornFileIsAnError) {
   for (size_t size = 0; size < packed.size(); size += 7) {
     ASSERT_FALSE(load(packed.substr(0, size), "").ok()) << size;
   }
+}
+
+// Files without blocks on the disk, so that all of their bytes exist and none costs anything.
+TEST_F(ModelTest, FilesLargerThanMemory) {
+  constexpr int64_t kSize = int64_t{1} << 40;
+  const std::string path = TestPath("huge");
+  WriteBytes(path, "{");
+  if (::truncate(path.c_str(), kSize) != 0) GTEST_SKIP() << "no sparse files here";
+  ExpectError(Load(path, "").status(), Code::kResourceExhausted, "at most");
+
+  const TensorSpec spec{DType::kU8, {kSize}};
+  const std::string header = absl::StrCat(R"({"w":{"dtype":"U8","shape":[)", kSize,
+                                          R"(],"data_offsets":[0,)", kSize, "]}}");
+  const uint64_t length = header.size();
+  WriteBytes(path,
+             absl::StrCat(absl::string_view(reinterpret_cast<const char*>(&length), 8), header));
+  ASSERT_EQ(::truncate(path.c_str(), kSize + 8 + static_cast<int64_t>(length)), 0);
+  const std::string symbol = absl::StrCat(
+      R"({"format":"tandem.model","formatVersion":"1.0","graph":{"inputs":[{"name":"w",)",
+      R"("kind":"parameter","value":0,"type":")", spec.ToString(),
+      R"("}]},"tensors":[{"name":"w","type":")", spec.ToString(), R"("}]})");
+  WriteBytes(TestPath("symbol"), symbol);
+  ExpectError(Load(TestPath("symbol"), path).status(), Code::kResourceExhausted, "no room");
+  ::unlink(path.c_str());
 }
 
 TEST_F(ModelTest, PackedModelTakesOtherParameters) {

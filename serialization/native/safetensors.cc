@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <numeric>
 #include <utility>
 
@@ -53,10 +54,18 @@ struct HostBytes {
   absl::string_view view() const { return {reinterpret_cast<const char*>(data.get()), size}; }
 };
 
+// A size that the file does have may still be more than there is room for.
+absl::StatusOr<HostBytes> AllocateHost(int64_t size) {
+  HostBytes host;
+  host.size = static_cast<size_t>(size);
+  host.data.reset(new (std::nothrow) std::byte[host.size]);
+  if (host.data != nullptr) return host;
+  return absl::ResourceExhaustedError(absl::StrCat("no room for ", size, " bytes on the host"));
+}
+
 absl::StatusOr<HostBytes> ToHost(const Tensor& tensor) {
   HostBytes host;
-  host.size = static_cast<size_t>(tensor.spec().num_bytes());
-  host.data = std::make_unique_for_overwrite<std::byte[]>(host.size);
+  TANDEM_ASSIGN_OR_RETURN(host, AllocateHost(tensor.spec().num_bytes()));
   TANDEM_RETURN_IF_ERROR(tensor.CopyToHost(absl::MakeSpan(host.data.get(), host.size)));
   return host;
 }
@@ -183,36 +192,53 @@ const SafetensorsEntry* SafetensorsReader::Find(absl::string_view name) const {
   return it == by_name_.end() ? nullptr : &entries_[it->second];
 }
 
-absl::StatusOr<Tensor> SafetensorsReader::ReadTensor(const SafetensorsEntry& entry, Device& device,
-                                                     bool verify,
-                                                     absl::string_view checksum) const {
-  const auto size = static_cast<size_t>(entry.end - entry.begin);
-  // Open has checked that the bytes are there.
-  auto bytes = std::make_unique_for_overwrite<std::byte[]>(size);
-  TANDEM_RETURN_IF_ERROR(
-      source_->Read(data_start_ + entry.begin, bytes.get(), entry.end - entry.begin));
-  const auto own = metadata_.find(absl::StrCat(kChecksumPrefix, entry.name));
-  const absl::string_view wanted =
-      own != metadata_.end() ? absl::string_view(own->second) : checksum;
-  const std::string where =
-      absl::StrCat(source_->name(), ": tensor '", Shown(entry.name), "' ", entry.spec.ToString());
-  if (verify && !wanted.empty()) {
-    if (const std::string found = ChecksumText(Crc32c(bytes.get(), size)); found != wanted) {
+absl::Status SafetensorsReader::ReadElements(const SafetensorsEntry& entry, std::byte* out,
+                                             absl::string_view checksum) const {
+  const int64_t size = entry.end - entry.begin;
+  TANDEM_RETURN_IF_ERROR(source_->Read(data_start_ + entry.begin, out, size));
+  const auto where = [&] {
+    return absl::StrCat(source_->name(), ": tensor '", Shown(entry.name), "' ",
+                        entry.spec.ToString());
+  };
+  if (!checksum.empty()) {
+    const std::string found = ChecksumText(Crc32c(out, static_cast<size_t>(size)));
+    if (found != checksum) {
       return absl::DataLossError(
-          absl::StrCat(where, ": the CRC-32C of its bytes is ", found, ", it should be ",
-                       Shown(wanted), "; the file was damaged, or changed by another program"));
+          absl::StrCat(where(), ": the CRC-32C of its bytes is ", found, ", it should be ",
+                       Shown(checksum), "; the file was damaged, or changed by another program"));
     }
   }
   if (entry.spec.dtype == DType::kBool) {
-    const auto wrong =
-        std::find_if(bytes.get(), bytes.get() + size, [](std::byte b) { return b > std::byte{1}; });
-    if (wrong != bytes.get() + size) {
-      return absl::InvalidArgumentError(absl::StrCat(where, ": element ", wrong - bytes.get(),
-                                                     " is ", std::to_integer<int>(*wrong),
+    const std::byte* wrong =
+        std::find_if(out, out + size, [](std::byte b) { return b > std::byte{1}; });
+    if (wrong != out + size) {
+      return absl::InvalidArgumentError(absl::StrCat(where(), ": element ", wrong - out, " is ",
+                                                     std::to_integer<int>(*wrong),
                                                      "; a bool is 0 or 1"));
     }
   }
-  return Tensor::FromBytes(absl::MakeConstSpan(bytes.get(), size), entry.spec, device);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Tensor> SafetensorsReader::ReadTensor(const SafetensorsEntry& entry, Device& device,
+                                                     bool verify,
+                                                     absl::string_view checksum) const {
+  const auto own = metadata_.find(absl::StrCat(kChecksumPrefix, entry.name));
+  if (own != metadata_.end()) checksum = own->second;
+  if (!verify) checksum = "";
+  // Where the host sees the device's memory, the bytes go there at once. Open has checked that they exist.
+  TANDEM_ASSIGN_OR_RETURN(const Tensor tensor, Tensor::Empty(entry.spec, device));
+  const int64_t size = entry.end - entry.begin;
+  if (size > 0 && tensor.buffer()->host_visible()) {
+    TANDEM_ASSIGN_OR_RETURN(std::byte* const elements, tensor.buffer()->Map());
+    const absl::Status status = ReadElements(entry, elements, checksum);
+    TANDEM_RETURN_IF_ERROR(tensor.buffer()->Unmap());
+    TANDEM_RETURN_IF_ERROR(status);
+    return tensor;
+  }
+  TANDEM_ASSIGN_OR_RETURN(const HostBytes host, AllocateHost(size));
+  TANDEM_RETURN_IF_ERROR(ReadElements(entry, host.data.get(), checksum));
+  return Tensor::FromBytes(absl::MakeConstSpan(host.data.get(), host.size), entry.spec, device);
 }
 
 }  // namespace tandem

@@ -21,6 +21,7 @@
 #ifndef TANDEM_SERIALIZATION_NATIVE_SAFETENSORS_H_
 #define TANDEM_SERIALIZATION_NATIVE_SAFETENSORS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -94,6 +95,9 @@ class SafetensorsReader {
 
  private:
   explicit SafetensorsReader(const ByteSource& source) : source_(&source) {}
+  // Reads and checks the elements. An empty checksum: none.
+  absl::Status ReadElements(const SafetensorsEntry& entry, std::byte* out,
+                            absl::string_view checksum) const;
 
   const ByteSource* source_;
   int64_t data_start_ = 0;

@@ -22,6 +22,10 @@ constexpr int64_t kMemoryFloor = int64_t{60} << 20;
 // What the message and graph of a symbol file may take: with the file itself, and protobuf's own
 // copy of it, below 4 times its size and 64 MB.
 absl::Status CheckMemory(const SymbolScan& scan, size_t size) {
+  if (static_cast<int64_t>(size) > kMaxSymbolBytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("it has ", size, " bytes; a symbol file has at most ", kMaxSymbolBytes));
+  }
   const int64_t limit = 2 * static_cast<int64_t>(size) + kMemoryFloor;
   if (scan.memory <= limit) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat(

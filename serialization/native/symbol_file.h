@@ -10,6 +10,7 @@
 #ifndef TANDEM_SERIALIZATION_NATIVE_SYMBOL_FILE_H_
 #define TANDEM_SERIALIZATION_NATIVE_SYMBOL_FILE_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -21,6 +22,9 @@ namespace tandem {
 
 // The first field of every symbol file.
 inline constexpr absl::string_view kModelFormat = "tandem.model";
+
+// The largest symbol file: far above any graph, and below the 2 GB that protobuf can parse.
+inline constexpr int64_t kMaxSymbolBytes = int64_t{512} << 20;
 
 enum class SymbolEncoding { kJson, kBinary };
 
