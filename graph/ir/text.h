@@ -22,8 +22,9 @@
 // Elements of a constant are row-major. Attributes with their default are left out. A constant of
 // more than 64 elements is printed as the name of a tensor that goes beside the text.
 //
-// The parser takes any bytes. It never recurses, and what it allocates is proportional to the text:
-// no number in the text makes it allocate (a constant holds as many elements as are written).
+// The parser takes any bytes. It never recurses, and what it allocates is proportional to the text (at
+// most 32 bytes for each, for a program of the shortest nodes): no number in the text makes it
+// allocate, and a constant holds as many elements as are written.
 #ifndef TANDEM_GRAPH_IR_TEXT_H_
 #define TANDEM_GRAPH_IR_TEXT_H_
 
