@@ -5,7 +5,7 @@
 namespace tandem {
 
 Tensor Variable::Get() const {
-  absl::MutexLock lock(&mutex_);
+  LightMutexLock lock(&mutex_);
   return value_;
 }
 
@@ -15,19 +15,19 @@ absl::Status Variable::Set(const Tensor& value) {
         absl::StrCat("variable '", name_, "' cannot hold the symbol ", value.Describe(),
                      "; inside a trace write it with WriteVariable"));
   }
-  absl::MutexLock lock(&mutex_);
+  LightMutexLock lock(&mutex_);
   value_ = value.defined() ? WithMeta(value) : value;
   return absl::OkStatus();
 }
 
 void Variable::SetAutograd(Ref<AutogradMeta> meta) {
-  absl::MutexLock lock(&mutex_);
+  LightMutexLock lock(&mutex_);
   meta_ = std::move(meta);
   if (value_.defined()) value_ = WithMeta(value_);
 }
 
 Ref<AutogradMeta> Variable::autograd() const {
-  absl::MutexLock lock(&mutex_);
+  LightMutexLock lock(&mutex_);
   return meta_;
 }
 

@@ -17,7 +17,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
+#include "tandem/core/base/light_mutex.h"
 #include "tandem/core/base/ref.h"
 #include "tandem/core/tensor/tensor.h"
 
@@ -43,7 +43,7 @@ class Variable : public RefCounted {
   Tensor WithMeta(const Tensor& value) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string name_;
-  mutable absl::Mutex mutex_;
+  mutable LightMutex mutex_;
   Tensor value_ ABSL_GUARDED_BY(mutex_);
   Ref<AutogradMeta> meta_ ABSL_GUARDED_BY(mutex_);
 };

@@ -14,7 +14,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
+#include "tandem/core/base/light_mutex.h"
 #include "tandem/core/base/ref.h"
 
 namespace tandem {
@@ -40,7 +40,7 @@ class CompileCache {
   // The most recently used entry, if `matches(entry)`; counts as a hit. No hashing.
   template <typename Matches>
   Ref<Value> FindLast(const Matches& matches) {
-    absl::MutexLock lock(&mutex_);
+    LightMutexLock lock(&mutex_);
     if (order_.empty() || !matches(*order_.front().value)) return nullptr;
     ++stats_.hits;
     return order_.front().value;
@@ -48,7 +48,7 @@ class CompileCache {
 
   // Null if there is none. Counts a hit or a miss.
   Ref<Value> Find(const Key& key) {
-    absl::MutexLock lock(&mutex_);
+    LightMutexLock lock(&mutex_);
     auto it = map_.find(key);
     if (it == map_.end()) {
       ++stats_.misses;
@@ -61,14 +61,14 @@ class CompileCache {
 
   // The same without counting, and without making it the most recently used.
   Ref<Value> Peek(const Key& key) const {
-    absl::MutexLock lock(&mutex_);
+    LightMutexLock lock(&mutex_);
     auto it = map_.find(key);
     return it == map_.end() ? nullptr : it->second->value;
   }
 
   // Replaces an entry of the same key. Evicts until the limits hold, but never the new entry.
   void Insert(const Key& key, Ref<Value> value, int64_t bytes) {
-    absl::MutexLock lock(&mutex_);
+    LightMutexLock lock(&mutex_);
     EraseLocked(key);
     order_.push_front({key, std::move(value), bytes});
     map_[key] = order_.begin();
@@ -82,22 +82,22 @@ class CompileCache {
   }
 
   void Erase(const Key& key) {
-    absl::MutexLock lock(&mutex_);
+    LightMutexLock lock(&mutex_);
     EraseLocked(key);
   }
   void Clear() {
-    absl::MutexLock lock(&mutex_);
+    LightMutexLock lock(&mutex_);
     map_.clear();
     order_.clear();
     stats_.bytes = 0;
   }
   // The most recently used entry, or null.
   Ref<Value> Latest() const {
-    absl::MutexLock lock(&mutex_);
+    LightMutexLock lock(&mutex_);
     return order_.empty() ? nullptr : order_.front().value;
   }
   CacheStats stats() const {
-    absl::MutexLock lock(&mutex_);
+    LightMutexLock lock(&mutex_);
     CacheStats stats = stats_;
     stats.entries = static_cast<int64_t>(order_.size());
     return stats;
@@ -119,7 +119,7 @@ class CompileCache {
   }
 
   const CacheLimits limits_;
-  mutable absl::Mutex mutex_;
+  mutable LightMutex mutex_;
   std::list<Item> order_ ABSL_GUARDED_BY(mutex_);  // most recently used first
   absl::flat_hash_map<Key, typename std::list<Item>::iterator> map_ ABSL_GUARDED_BY(mutex_);
   CacheStats stats_ ABSL_GUARDED_BY(mutex_);

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "tandem/core/base/light_mutex.h"
 #include "tandem/core/base/ref.h"
 #include "tandem/core/device/buffer.h"
 
@@ -31,7 +31,7 @@ class ArenaPool {
     if (Buffer* buffer = first_.exchange(nullptr, std::memory_order_acq_rel)) {
       return Ref<Buffer>::Adopt(buffer);
     }
-    absl::MutexLock lock(&mutex_);
+    LightMutexLock lock(&mutex_);
     if (rest_.empty()) return nullptr;
     Ref<Buffer> buffer = std::move(rest_.back());
     rest_.pop_back();
@@ -44,13 +44,13 @@ class ArenaPool {
       buffer.release();
       return;
     }
-    absl::MutexLock lock(&mutex_);
+    LightMutexLock lock(&mutex_);
     rest_.push_back(std::move(buffer));
   }
 
  private:
   std::atomic<Buffer*> first_{nullptr};
-  absl::Mutex mutex_;
+  LightMutex mutex_;
   std::vector<Ref<Buffer>> rest_ ABSL_GUARDED_BY(mutex_);
 };
 
