@@ -61,7 +61,8 @@ class OpNode : public TapeNode {
         auto meta = MakeRef<GradMeta>();
         meta->node = RefFrom<TapeNode>(this);
         meta->output = static_cast<int>(i);
-        outputs[i].impl()->autograd = std::move(meta);
+        if (!outputs[i].impl()->unique()) outputs[i] = Detach(outputs[i]);
+    outputs[i].impl()->autograd = std::move(meta);
       }
     }
     InterpreterInvoker invoker;
@@ -152,13 +153,14 @@ TapeNode::~TapeNode() {
   }
 }
 
-void TapeNode::Attach(absl::Span<const Tensor> outputs) {
+void TapeNode::Attach(absl::Span<Tensor> outputs) {
   for (size_t i = 0; i < outputs.size(); ++i) {
     output_specs_.push_back(outputs[i].spec());
     if (!IsFloating(outputs[i].dtype())) continue;
     auto meta = MakeRef<GradMeta>();
     meta->node = RefFrom(this);
     meta->output = static_cast<int>(i);
+    if (!outputs[i].impl()->unique()) outputs[i] = Detach(outputs[i]);
     outputs[i].impl()->autograd = std::move(meta);
   }
 }
@@ -175,7 +177,7 @@ absl::StatusOr<TensorList> TapeInterpreter::Invoke(const OpDef& op, absl::Span<c
     return op.decompose(context);
   }
   TANDEM_ASSIGN_OR_RETURN(TensorList outputs, next_.Invoke(op, inputs, attrs, options));
-  if (record) MakeRef<OpNode>(op, attrs, inputs, outputs)->Attach(outputs);
+  if (record) MakeRef<OpNode>(op, attrs, inputs, outputs)->Attach(absl::MakeSpan(outputs));
   return outputs;
 }
 
@@ -189,7 +191,8 @@ absl::StatusOr<TensorList> TapeInterpreter::Call(Callable& callable,
   }
   TANDEM_ASSIGN_OR_RETURN(DifferentiableRun run, callable.RunForGradient(inputs));
   if (run.backward != nullptr && AnyRequiresGrad(run.inputs)) {
-    MakeRef<CallNode>(callable.name(), run.inputs, std::move(run.backward))->Attach(run.outputs);
+    MakeRef<CallNode>(callable.name(), run.inputs, std::move(run.backward))
+        ->Attach(absl::MakeSpan(run.outputs));
   }
   return std::move(run.outputs);
 }

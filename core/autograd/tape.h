@@ -81,8 +81,9 @@ class TapeNode : public RefCounted {
   int num_outputs() const { return static_cast<int>(output_specs_.size()); }
   const TensorSpec& output_spec(int i) const { return output_specs_[i]; }
 
-  // Hangs the node on its results.
-  void Attach(absl::Span<const Tensor> outputs);
+  // Hangs the node on its results. A result that somebody else holds too (an op that gives its input
+  // as it is) becomes a handle of its own first, so that the other one is left alone.
+  void Attach(absl::Span<Tensor> outputs);
 
   // One gradient for each edge (undefined: none). `create_graph`: what is computed is recorded.
   virtual absl::StatusOr<std::vector<Tensor>> Backward(absl::Span<const Tensor> grads,

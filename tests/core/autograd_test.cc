@@ -47,6 +47,35 @@ class AutogradTest : public testing::Test {
   Device* device_ = nullptr;
 };
 
+// An op whose decomposition gives its input as it is must not hang its node on the input itself.
+TEST_F(AutogradTest, AnInputThatIsGivenBackKeepsItsOwnRecord) {
+  OpDef def;
+  def.name = "test_give_back";
+  def.family = "test";
+  def.inputs = {{"x", ""}, {"kept", ""}};
+  def.outputs = {"y", "same"};
+  def.infer = [](const InferContext& c) -> absl::StatusOr<SpecList> {
+    return SpecList{c.input(0), c.input(1)};
+  };
+  def.decompose = [](DecomposeContext& c) -> absl::StatusOr<TensorList> {
+    return c.Finish({c.emit("mul", {c.input(0), c.input(0)}), c.input(1)});
+  };
+  def.vjp = [](VjpContext& c) -> absl::StatusOr<TensorList> {
+    return c.Finish({c.grad(0), Tensor()});
+  };
+  ASSERT_TRUE(OpRegistry::Global().Register(std::move(def)).ok());
+  const Tensor x = Leaf({2}), kept = Vector({3});
+  for (int pass = 0; pass < 2; ++pass) {  // the second one used to find the first one's nodes
+    Tensor y;
+    {
+      RecordScope record;
+      y = Op("test_give_back", {x, kept});
+    }
+    ASSERT_EQ(Backward({y}), absl::OkStatus()) << pass;
+  }
+  EXPECT_FALSE(RequiresGrad(kept));
+}
+
 TEST_F(AutogradTest, ProductRule) {
   Tensor x = Leaf({2, 3}), y = Leaf({5, 7});
   Tensor z;

@@ -34,7 +34,7 @@ struct DataLoaderOptions {
   int64_t batch_size = 1;
   bool shuffle = false;
   LastBatch last_batch = LastBatch::kKeep;
-  std::optional<uint64_t> seed;
+  std::optional<uint64_t> seed = std::nullopt;
   int workers = 1;       // 0: batches are made by the caller, when asked for
   int64_t prefetch = 4;  // batches that may be ready and not yet taken
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tandem/core/dispatch/interpreter.h"
 #include "tandem/frontends/cpp/array.h"
 #include "tandem/frontends/cpp/data/data_loader.h"
 #include "tandem/frontends/cpp/error.h"
