@@ -46,7 +46,8 @@ void CopyRows(const Shape& whole, const Shape& part, const std::vector<int64_t>&
       return;
     }
     for (int64_t i = 0; i < part[axis]; ++i) {
-      copy(axis + 1, source + i * from_strides[axis], target + (begin[axis] + i) * to_strides[axis]);
+      copy(axis + 1, source + i * from_strides[axis],
+           target + (begin[axis] + i) * to_strides[axis]);
     }
   };
   if (part.num_elements() > 0) copy(0, 0, 0);
@@ -77,8 +78,7 @@ Tensor RandomUniform(const IntList& shape, double low, double high, DType dtype,
                        {.low = low, .high = high, .dtype = dtype, .delta = draw.delta});
 }
 
-Tensor RandomNormal(const IntList& shape, double mean, double stddev, DType dtype,
-                    Device* device) {
+Tensor RandomNormal(const IntList& shape, double mean, double stddev, DType dtype, Device* device) {
   const RandomState draw = Draw(shape, DeviceOrDefault(device));
   return RandomNormal(draw.state, shape,
                       {.mean = mean, .stddev = stddev, .dtype = dtype, .delta = draw.delta});
@@ -96,9 +96,8 @@ void Seed(uint64_t seed) { SeedRandom(seed); }
 Tensor CopyTo(const Tensor& x, Device& device) { return Value(CopyToDevice(x, device)); }
 
 double ItemAsDouble(const Tensor& x) {
-  return DispatchDType(x.dtype(), [&](auto zero) {
-    return static_cast<double>(Value(x.Item<decltype(zero)>()));
-  });
+  return DispatchDType(
+      x.dtype(), [&](auto zero) { return static_cast<double>(Value(x.Item<decltype(zero)>())); });
 }
 
 std::ostream& operator<<(std::ostream& out, const Tensor& x) {
@@ -119,17 +118,16 @@ void WriteInto(Tensor& x, const IntList& begin, const IntList& end, const Tensor
   }
   const int rank = x.rank();
   if (begin.size() != end.size() || begin.size() > rank) {
-    throw Error(absl::InvalidArgumentError(
-        absl::StrCat("WriteInto(", x.Describe(), "): begin has ", begin.size(), " numbers, end has ",
-                     end.size(), "; both need the same, at most ", rank, " [at ", ToString(loc),
-                     "]")));
+    throw Error(absl::InvalidArgumentError(absl::StrCat(
+        "WriteInto(", x.Describe(), "): begin has ", begin.size(), " numbers, end has ", end.size(),
+        "; both need the same, at most ", rank, " [at ", ToString(loc), "]")));
   }
   std::vector<int64_t> start(rank, 0);
   Shape part;
   for (int i = 0; i < rank; ++i) {
-    const auto [first, last] =
-        i < begin.size() ? Range(begin.values()[i], end.values()[i], x.shape()[i])
-                         : std::pair<int64_t, int64_t>(0, x.shape()[i]);
+    const auto [first, last] = i < begin.size()
+                                   ? Range(begin.values()[i], end.values()[i], x.shape()[i])
+                                   : std::pair<int64_t, int64_t>(0, x.shape()[i]);
     start[i] = first;
     part.push_back(last - first);
   }

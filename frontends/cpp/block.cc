@@ -94,7 +94,8 @@ TensorList Block::Apply(const TensorList& inputs) {
       if (interpreter != nullptr) recorder.emplace(*interpreter);
     }
   }
-  if (summary == nullptr) [[likely]] return Run(inputs);
+  if (summary == nullptr) [[likely]]
+    return Run(inputs);
 
   const size_t row = summary->rows.size();
   summary->rows.push_back(
@@ -121,9 +122,10 @@ TensorList Block::RunForward(const TensorList& inputs) {
 }
 
 Tensor Block::Forward(const Tensor& x) {
-  throw Error(absl::UnimplementedError(
-      absl::StrCat(type_name(), " '", name(), "' has no forward: override Forward, ForwardAll, or, "
-                   "in a HybridBlock, HybridForward")));
+  throw Error(
+      absl::UnimplementedError(absl::StrCat(type_name(), " '", name(),
+                                            "' has no forward: override Forward, ForwardAll, or, "
+                                            "in a HybridBlock, HybridForward")));
 }
 
 TensorList Block::ForwardAll(const TensorList& inputs) {
@@ -137,9 +139,8 @@ TensorList Block::ForwardAll(const TensorList& inputs) {
 
 Tensor Block::Single(TensorList outputs) const {
   if (outputs.size() != 1) {
-    throw Error(absl::InvalidArgumentError(
-        absl::StrCat(type_name(), " '", name(), "' has ", outputs.size(),
-                     " outputs; call it with Apply()")));
+    throw Error(absl::InvalidArgumentError(absl::StrCat(
+        type_name(), " '", name(), "' has ", outputs.size(), " outputs; call it with Apply()")));
   }
   return std::move(outputs[0]);
 }
@@ -153,10 +154,11 @@ void Block::PrepareParameters(const TensorList& inputs) {
     unresolved = unresolved || parameter->shape().has_dynamic();
     if (!parameter->deferred()) {
       const Block& root = outermost != nullptr ? *outermost : *this;
-      throw Error(absl::FailedPreconditionError(absl::StrCat(
-          type_name(), " '", name(), "' was called before its parameters were initialized; call "
-          "Initialize() before forward. Without a value: ",
-          absl::StrJoin(root.ParametersWithoutValue(), ", "))));
+      throw Error(absl::FailedPreconditionError(
+          absl::StrCat(type_name(), " '", name(),
+                       "' was called before its parameters were initialized; call "
+                       "Initialize() before forward. Without a value: ",
+                       absl::StrJoin(root.ParametersWithoutValue(), ", "))));
     }
   }
   if (unresolved) InferParameterShapes(inputs);
@@ -168,10 +170,11 @@ void Block::PrepareParameters(const TensorList& inputs) {
       }
     }
     if (!unknown.empty()) {
-      throw Error(absl::FailedPreconditionError(absl::StrCat(
-          type_name(), " '", name(), "' cannot tell the shapes of its parameters: ",
-          absl::StrJoin(unknown, ", "), ". Declare them with all sizes, or override "
-          "InferParameterShapes")));
+      throw Error(absl::FailedPreconditionError(
+          absl::StrCat(type_name(), " '", name(),
+                       "' cannot tell the shapes of its parameters: ", absl::StrJoin(unknown, ", "),
+                       ". Declare them with all sizes, or override "
+                       "InferParameterShapes")));
     }
     for (const ParameterPtr& parameter : parameters_) parameter->FinishInitialize();
   }
@@ -191,8 +194,8 @@ std::string Block::name() const {
 
 void Block::SetName(std::string name) {
   if (!IsName(name)) {
-    throw Error(absl::InvalidArgumentError(absl::StrCat(
-        "'", name, "' cannot be a block's name: use letters, digits, '_' and '.'")));
+    throw Error(absl::InvalidArgumentError(
+        absl::StrCat("'", name, "' cannot be a block's name: use letters, digits, '_' and '.'")));
   }
   identity_->local = std::move(name);
 }
@@ -221,10 +224,9 @@ void Block::AddChild(std::string name, std::shared_ptr<Block> child) {
   }
   for (const BlockChild& known : children_) {
     if (known.name == name) {
-      throw Error(absl::AlreadyExistsError(
-          absl::StrCat(type_name(), " has a child '", name, "' already, a ",
-                       known.block->type_name(), "; give the ", child->type_name(),
-                       " another name")));
+      throw Error(absl::AlreadyExistsError(absl::StrCat(
+          type_name(), " has a child '", name, "' already, a ", known.block->type_name(),
+          "; give the ", child->type_name(), " another name")));
     }
   }
   Check(CheckChild(name, *child));
@@ -249,8 +251,8 @@ Parameter& Block::DeclareParameter(std::string name, ParameterOptions options) {
 Parameter& Block::AdoptParameter(ParameterPtr parameter) {
   for (const ParameterPtr& known : parameters_) {
     if (known->local_name() == parameter->local_name()) {
-      throw Error(absl::AlreadyExistsError(absl::StrCat(
-          type_name(), " has a parameter '", parameter->local_name(), "' already")));
+      throw Error(absl::AlreadyExistsError(
+          absl::StrCat(type_name(), " has a parameter '", parameter->local_name(), "' already")));
     }
   }
   parameters_.push_back(std::move(parameter));
@@ -329,7 +331,8 @@ void Block::SaveParameters(const std::string& path) const {
   if (const std::vector<std::string> missing = ParametersWithoutValue(); !missing.empty()) {
     throw Error(absl::FailedPreconditionError(
         absl::StrCat("SaveParameters: these have no value yet; call Initialize() and run one "
-                     "forward: ", absl::StrJoin(missing, ", "))));
+                     "forward: ",
+                     absl::StrJoin(missing, ", "))));
   }
   std::vector<std::pair<std::string, ParameterPtr>> parameters;
   CollectLocal("", &parameters);
@@ -364,13 +367,13 @@ void Block::LoadParameters(const std::string& path, const LoadOptions& options) 
   std::sort(extra.begin(), extra.end());
   if (!missing.empty() && !options.allow_missing) {
     throw Error(absl::NotFoundError(absl::StrCat(
-        path, " has no values for ", absl::StrJoin(missing, ", "), "; it has: ",
-        absl::StrJoin(extra, ", "), ". Load with allow_missing to keep the others")));
+        path, " has no values for ", absl::StrJoin(missing, ", "),
+        "; it has: ", absl::StrJoin(extra, ", "), ". Load with allow_missing to keep the others")));
   }
   if (!extra.empty() && !options.ignore_extra) {
-    throw Error(absl::InvalidArgumentError(
-        absl::StrCat(path, " has values that no parameter of ", type_name(), " wants: ",
-                     absl::StrJoin(extra, ", "), ". Load with ignore_extra to skip them")));
+    throw Error(absl::InvalidArgumentError(absl::StrCat(
+        path, " has values that no parameter of ", type_name(),
+        " wants: ", absl::StrJoin(extra, ", "), ". Load with ignore_extra to skip them")));
   }
   for (const auto& [parameter, tensor] : found) parameter->SetData(tensor);
 }

@@ -49,7 +49,8 @@ class BlockRef {
   BlockRef() = default;
   BlockRef(std::shared_ptr<T> block) : block_(std::move(block)) {}  // NOLINT
   template <typename U, typename = std::enable_if_t<std::is_convertible_v<U*, T*>>>
-  BlockRef(const BlockRef<U>& other) : block_(other.ptr()) {}  // NOLINT(google-explicit-constructor)
+  BlockRef(const BlockRef<U>& other)
+      : block_(other.ptr()) {}  // NOLINT(google-explicit-constructor)
 
   template <typename... Inputs>
   Tensor operator()(const Tensor& first, const Inputs&... rest) const {
@@ -117,9 +118,9 @@ class Block {
   // another instance reads them. FAILED_PRECONDITION lists the parameters without a value.
   void SaveParameters(const std::string& path) const;
   struct LoadOptions {
-    bool allow_missing = false;    // parameters that the file does not have keep their values
-    bool ignore_extra = false;     // tensors of the file that no parameter wants
-    Device* device = nullptr;      // null: the default device
+    bool allow_missing = false;  // parameters that the file does not have keep their values
+    bool ignore_extra = false;   // tensors of the file that no parameter wants
+    Device* device = nullptr;    // null: the default device
   };
   void LoadParameters(const std::string& path, const LoadOptions& options);
   void LoadParameters(const std::string& path) { LoadParameters(path, LoadOptions()); }
@@ -148,8 +149,7 @@ class Block {
   // Adds a child under a name that is unique in the block (and becomes part of its parameters'
   // names). Takes a block, or a shared one.
   template <typename T>
-    requires std::is_base_of_v<Block, T>
-  BlockRef<T> Register(std::string name, T block) {
+  requires std::is_base_of_v<Block, T> BlockRef<T> Register(std::string name, T block) {
     return Register(std::move(name), std::make_shared<T>(std::move(block)));
   }
   template <typename T>

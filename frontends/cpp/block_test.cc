@@ -86,7 +86,9 @@ TEST(Block, AnUnhybridizedHybridIsABlock) {
 TEST(Block, ForwardBeforeInitializeIsAnError) {
   HybridSequential net = Mlp();
   net.SetName("mlp");
-  EXPECT_THAT(ErrorOf([&] { net(Ones({1, 512})); }),
+  EXPECT_THAT(ErrorOf([&] {
+                net(Ones({1, 512}));
+              }),
               AllOf(HasSubstr("Initialize()"), HasSubstr("mlp_dense0_weight"),
                     HasSubstr("mlp_dense2_bias")));
 }
@@ -117,7 +119,9 @@ TEST(Block, ExplicitSizesNeedNoForward) {
   nn::Dense dense(3, {.in_units = 2});
   dense.Initialize(init::One());
   EXPECT_THAT(ToVector(dense.parameters()[0]->Data()), ElementsAre(1, 1, 1, 1, 1, 1));
-  EXPECT_THAT(ErrorOf([&] { dense(Ones({1, 5})); }),
+  EXPECT_THAT(ErrorOf([&] {
+                dense(Ones({1, 5}));
+              }),
               AllOf(HasSubstr("matmul"), HasSubstr("[1,5]"), HasSubstr("[3,2]")));
 }
 

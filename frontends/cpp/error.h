@@ -43,13 +43,15 @@ namespace internal {
 
 // Throws unless OK.
 inline void Check(absl::Status status) {
-  if (!status.ok()) [[unlikely]] internal::Throw(std::move(status));
+  if (!status.ok()) [[unlikely]]
+    internal::Throw(std::move(status));
 }
 
 // The value; throws if there is none.
 template <typename T>
 T Value(absl::StatusOr<T> value) {
-  if (!value.ok()) [[unlikely]] internal::Throw(std::move(value).status());
+  if (!value.ok()) [[unlikely]]
+    internal::Throw(std::move(value).status());
   return *std::move(value);
 }
 

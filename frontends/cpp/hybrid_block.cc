@@ -18,11 +18,11 @@ const Tensor& Params::operator[](absl::string_view name) const {
   for (const auto& [known, value] : values_) {
     if (known == name) return value;
   }
-  throw Error(absl::NotFoundError(absl::StrCat(
-      "no parameter '", name, "' was declared in this block; there are: ",
-      absl::StrJoin(values_, ", ", [](std::string* out, const auto& entry) {
-        absl::StrAppend(out, entry.first);
-      }))));
+  throw Error(absl::NotFoundError(
+      absl::StrCat("no parameter '", name, "' was declared in this block; there are: ",
+                   absl::StrJoin(values_, ", ", [](std::string* out, const auto& entry) {
+                     absl::StrAppend(out, entry.first);
+                   }))));
 }
 
 bool Params::contains(absl::string_view name) const {
@@ -101,8 +101,8 @@ Ref<HybridFunction> HybridBlock::CurrentFunction() {
   if (function_ && function_version_ == version) return function_;
   auto body = [this](absl::Span<const Tensor> inputs) -> absl::StatusOr<TensorList> {
     TensorList outputs;
-    const absl::Status status = CatchExceptions(
-        [&] { outputs = RunForward(TensorList(inputs.begin(), inputs.end())); });
+    const absl::Status status =
+        CatchExceptions([&] { outputs = RunForward(TensorList(inputs.begin(), inputs.end())); });
     if (!status.ok()) return status;
     return outputs;
   };
@@ -128,7 +128,8 @@ std::string HybridBlock::Explain() const {
   const Ref<HybridFunction> compiled = function();
   if (!compiled) {
     throw Error(absl::FailedPreconditionError(
-        absl::StrCat(type_name(), " '", name(), "' was not compiled yet; call Hybridize() and run "
+        absl::StrCat(type_name(), " '", name(),
+                     "' was not compiled yet; call Hybridize() and run "
                      "it once")));
   }
   return compiled->Explain().ToText();
@@ -149,7 +150,8 @@ TracedGraph HybridBlock::Trace(const std::vector<std::string>& names) {
   }
   if (device == nullptr) {
     throw Error(absl::FailedPreconditionError(
-        absl::StrCat(type_name(), " '", name(), "' has no graph before a forward, which tells the "
+        absl::StrCat(type_name(), " '", name(),
+                     "' has no graph before a forward, which tells the "
                      "shapes: call it once with an input, then export or print it")));
   }
   GraphBuilder builder(name(), device);

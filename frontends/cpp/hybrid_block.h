@@ -54,9 +54,9 @@ class Params {
 struct ExportOptions {
   // Names of the arguments in the graph; those that are missing are "data", or "data0", "data1", …
   std::vector<std::string> input_names = {};
-  bool binary = false;         // prefix-symbol.pb instead of the JSON
-  bool packed = false;         // one file, prefix.tandem
-  bool dynamic_batch = true;   // axis 0 of the arguments may differ from call to call
+  bool binary = false;        // prefix-symbol.pb instead of the JSON
+  bool packed = false;        // one file, prefix.tandem
+  bool dynamic_batch = true;  // axis 0 of the arguments may differ from call to call
 };
 
 class HybridBlock : public Block {

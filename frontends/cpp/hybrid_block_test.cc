@@ -181,8 +181,7 @@ TEST(HybridBlock, AFailedTraceChangesNothing) {
   const std::vector<float> eager = ToVector(net(x));
   net.Hybridize();
   net.read = true;
-  EXPECT_THAT(ErrorOf([&] { net(x); }),
-              AllOf(HasSubstr("sum"), HasSubstr("hybrid_block_test.cc")));
+  EXPECT_THAT(ErrorOf([&] { net(x); }), AllOf(HasSubstr("sum"), HasSubstr("hybrid_block_test.cc")));
   net.Hybridize(false);
   EXPECT_EQ(ToVector(net(x)), eager);
   net.Hybridize();

@@ -16,9 +16,9 @@ namespace {
 [[noreturn]] void ThrowUndefined(const OpDef& op, size_t index, const SourceLocation& location) {
   const std::string name =
       index < op.inputs.size() ? op.inputs[index].name : absl::StrCat("input ", index);
-  throw Error(absl::InvalidArgumentError(absl::StrCat(
-      op.name, ": '", name, "' is an empty Tensor; give it a value first [at ", ToString(location),
-      "]")));
+  throw Error(absl::InvalidArgumentError(
+      absl::StrCat(op.name, ": '", name, "' is an empty Tensor; give it a value first [at ",
+                   ToString(location), "]")));
 }
 
 }  // namespace
@@ -35,7 +35,8 @@ AttributeMap DefaultAttributes(const OpDef& op) {
 TensorList CallOp(const OpDef& op, absl::Span<const Tensor> inputs, const AttributeMap& attrs,
                   const SourceLocation& location, Device* device) {
   for (size_t i = 0; i < inputs.size(); ++i) {
-    if (!inputs[i].defined()) [[unlikely]] ThrowUndefined(op, i, location);
+    if (!inputs[i].defined()) [[unlikely]]
+      ThrowUndefined(op, i, location);
   }
   InvokeOptions options;
   options.location = location;

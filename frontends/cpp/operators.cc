@@ -27,9 +27,8 @@ const Operator& Find(BinaryOp op) {
   static const auto* operators = [] {
     auto* result = new std::vector<Operator>;
     // In the order of BinaryOp.
-    for (absl::string_view name :
-         {"add", "sub", "mul", "div", "mod", "equal", "not_equal", "less", "less_equal", "greater",
-          "greater_equal"}) {
+    for (absl::string_view name : {"add", "sub", "mul", "div", "mod", "equal", "not_equal", "less",
+                                   "less_equal", "greater", "greater_equal"}) {
       const OpDef& def = FindOp(name);
       result->push_back({&def, DefaultAttributes(def)});
     }
@@ -73,8 +72,8 @@ Tensor Scalar(const NumberOperand& number, const Tensor& other, const SourceLoca
         "an operator was given an empty Tensor; give it a value first [at ", ToString(loc), "]")));
   }
   const DType dtype = DTypeOfNumber(number, other.dtype());
-  if (IsInteger(dtype) && (!number.exact || number.value < SmallestOf(dtype) ||
-                           number.value > LargestOf(dtype))) {
+  if (IsInteger(dtype) &&
+      (!number.exact || number.value < SmallestOf(dtype) || number.value > LargestOf(dtype))) {
     Throw(absl::InvalidArgumentError(absl::StrCat(
         "the number ", number.value, " does not fit the tensor's dtype ", DTypeName(dtype),
         "; Cast the tensor first, or give the number as a tensor [at ", ToString(loc), "]")));
@@ -94,13 +93,11 @@ Tensor Binary(BinaryOp op, const Tensor& a, const Tensor& b, const SourceLocatio
   return Run(op, {a, b}, loc);
 }
 
-Tensor Binary(BinaryOp op, const Tensor& a, const NumberOperand& b,
-              const SourceLocation& loc) {
+Tensor Binary(BinaryOp op, const Tensor& a, const NumberOperand& b, const SourceLocation& loc) {
   return Run(op, {a, Scalar(b, a, loc)}, loc);
 }
 
-Tensor Binary(BinaryOp op, const NumberOperand& a, const Tensor& b,
-              const SourceLocation& loc) {
+Tensor Binary(BinaryOp op, const NumberOperand& a, const Tensor& b, const SourceLocation& loc) {
   return Run(op, {Scalar(a, b, loc), b}, loc);
 }
 

@@ -47,9 +47,9 @@ struct TensorOperand {
 
 struct NumberOperand {
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  NumberOperand(T number,  // NOLINT(google-explicit-constructor)
-                SourceLocation location = SourceLocation::current())
+  requires std::is_arithmetic_v<T> NumberOperand(
+      T number,  // NOLINT(google-explicit-constructor)
+      SourceLocation location = SourceLocation::current())
       : floating(std::is_floating_point_v<T>),
         value(static_cast<double>(number)),
         exact(std::is_floating_point_v<T> || static_cast<T>(value) == number),
@@ -61,25 +61,23 @@ struct NumberOperand {
 };
 
 Tensor Binary(BinaryOp op, const Tensor& a, const Tensor& b, const SourceLocation& loc);
-Tensor Binary(BinaryOp op, const Tensor& a, const NumberOperand& b,
-              const SourceLocation& loc);
-Tensor Binary(BinaryOp op, const NumberOperand& a, const Tensor& b,
-              const SourceLocation& loc);
+Tensor Binary(BinaryOp op, const Tensor& a, const NumberOperand& b, const SourceLocation& loc);
+Tensor Binary(BinaryOp op, const NumberOperand& a, const Tensor& b, const SourceLocation& loc);
 
 }  // namespace internal
 
-#define TANDEM_BINARY_OPERATOR(symbol, op)                                                     \
-  inline Tensor operator symbol(const internal::TensorOperand& a,                              \
-                                const internal::TensorOperand& b) {                            \
-    return internal::Binary(op, a.tensor, b.tensor, a.location);                               \
-  }                                                                                            \
-  inline Tensor operator symbol(const internal::TensorOperand& a,                              \
-                                const internal::NumberOperand& b) {                            \
-    return internal::Binary(op, a.tensor, b, a.location);                                      \
-  }                                                                                            \
-  inline Tensor operator symbol(const internal::NumberOperand& a,                              \
-                                const internal::TensorOperand& b) {                            \
-    return internal::Binary(op, a, b.tensor, b.location);                                      \
+#define TANDEM_BINARY_OPERATOR(symbol, op)                          \
+  inline Tensor operator symbol(const internal::TensorOperand& a,   \
+                                const internal::TensorOperand& b) { \
+    return internal::Binary(op, a.tensor, b.tensor, a.location);    \
+  }                                                                 \
+  inline Tensor operator symbol(const internal::TensorOperand& a,   \
+                                const internal::NumberOperand& b) { \
+    return internal::Binary(op, a.tensor, b, a.location);           \
+  }                                                                 \
+  inline Tensor operator symbol(const internal::NumberOperand& a,   \
+                                const internal::TensorOperand& b) { \
+    return internal::Binary(op, a, b.tensor, b.location);           \
   }
 
 TANDEM_BINARY_OPERATOR(+, internal::BinaryOp::kAdd)
@@ -96,12 +94,12 @@ TANDEM_BINARY_OPERATOR(>=, internal::BinaryOp::kGreaterEqual)
 #undef TANDEM_BINARY_OPERATOR
 
 // Rebind the handle on the left.
-#define TANDEM_COMPOUND_OPERATOR(symbol, op)                                        \
-  inline Tensor& operator symbol##=(Tensor& a, const internal::TensorOperand& b) {  \
-    return a = internal::Binary(op, a, b.tensor, b.location);                       \
-  }                                                                                 \
-  inline Tensor& operator symbol##=(Tensor& a, const internal::NumberOperand& b) {  \
-    return a = internal::Binary(op, a, b, b.location);                              \
+#define TANDEM_COMPOUND_OPERATOR(symbol, op)                                       \
+  inline Tensor& operator symbol##=(Tensor& a, const internal::TensorOperand& b) { \
+    return a = internal::Binary(op, a, b.tensor, b.location);                      \
+  }                                                                                \
+  inline Tensor& operator symbol##=(Tensor& a, const internal::NumberOperand& b) { \
+    return a = internal::Binary(op, a, b, b.location);                             \
   }
 
 TANDEM_COMPOUND_OPERATOR(+, internal::BinaryOp::kAdd)

@@ -42,9 +42,9 @@ Ref<Variable> Parameter::variable_ref() const {
 void Parameter::set_grad_req(GradRequest request) {
   if (request == options_.grad_req) return;
   if (request != GradRequest::kNone && !IsFloating(options_.dtype)) {
-    throw Error(absl::InvalidArgumentError(
-        absl::StrCat("parameter '", name(), "' of dtype ", DTypeName(options_.dtype),
-                     " cannot have a gradient")));
+    throw Error(absl::InvalidArgumentError(absl::StrCat("parameter '", name(), "' of dtype ",
+                                                        DTypeName(options_.dtype),
+                                                        " cannot have a gradient")));
   }
   options_.grad_req = request;
   if (initialized()) Check(AttachGrad(variable(), request));
@@ -95,9 +95,10 @@ Tensor Parameter::Grad() const {
   }
   const Tensor grad = initialized() ? GradOf(*variable_) : Tensor();
   if (!grad.defined()) {
-    throw Error(absl::FailedPreconditionError(absl::StrCat(
-        "parameter '", name(), "' has no gradient yet; run a forward in a RecordScope, and "
-        "Backward")));
+    throw Error(absl::FailedPreconditionError(
+        absl::StrCat("parameter '", name(),
+                     "' has no gradient yet; run a forward in a RecordScope, and "
+                     "Backward")));
   }
   return grad;
 }
@@ -142,8 +143,8 @@ Parameter& ParameterList::operator[](absl::string_view name) const {
   for (const ParameterPtr& parameter : parameters_) {
     if (parameter->name() == name) return *parameter;
   }
-  throw Error(absl::NotFoundError(absl::StrCat("no parameter '", name, "'; there are: ",
-                                               absl::StrJoin(names(), ", "))));
+  throw Error(absl::NotFoundError(
+      absl::StrCat("no parameter '", name, "'; there are: ", absl::StrJoin(names(), ", "))));
 }
 
 bool ParameterList::contains(absl::string_view name) const {

@@ -28,7 +28,7 @@ namespace tandem {
 struct ParameterOptions {
   Shape shape = {};  // kDynamic: to be learnt
   DType dtype = DType::kF32;
-  InitializerPtr init = nullptr;  // null: the one that Block::Initialize is given
+  InitializerPtr init = nullptr;               // null: the one that Block::Initialize is given
   GradRequest grad_req = GradRequest::kWrite;  // kNone: not trained
   double lr_mult = 1.0;
   double wd_mult = 1.0;

@@ -22,8 +22,7 @@ namespace tandem {
 namespace internal {
 
 template <typename T>
-  requires std::is_base_of_v<Block, std::remove_cvref_t<T>>
-std::shared_ptr<Block> Share(T&& block) {
+requires std::is_base_of_v<Block, std::remove_cvref_t<T>> std::shared_ptr<Block> Share(T&& block) {
   static_assert(!std::is_lvalue_reference_v<T>,
                 "Add takes a block that it can own: std::move it, or share it with "
                 "std::make_shared");

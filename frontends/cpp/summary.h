@@ -11,9 +11,9 @@
 namespace tandem::internal {
 
 struct SummaryRow {
-  std::string layer;   // "Dense", indented by depth
-  std::string config;  // "256, activation=relu"
-  std::string output;  // "f32[16,256]"
+  std::string layer;    // "Dense", indented by depth
+  std::string config;   // "256, activation=relu"
+  std::string output;   // "f32[16,256]"
   int64_t trained = 0;  // elements of the block's own parameters
   int64_t kept = 0;     // of those that are not trained
 };

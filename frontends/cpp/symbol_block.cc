@@ -48,29 +48,29 @@ SymbolBlock::SymbolBlock(Graph graph, const std::vector<std::string>& input_name
     for (const auto& [known, tensor] : values) {
       if (known == name) return tensor;
     }
-    throw Error(absl::NotFoundError(
-        absl::StrCat("the graph '", graph_.name(), "' needs a value for '", name,
-                     "', and none was given; name its parameter file")));
+    throw Error(
+        absl::NotFoundError(absl::StrCat("the graph '", graph_.name(), "' needs a value for '",
+                                         name, "', and none was given; name its parameter file")));
   };
   int parameter_count = 0;
   for (const GraphInput& input : graph_.inputs()) {
     Feed feed{input.kind, -1};
     switch (input.kind) {
       case InputKind::kArgument:
-        feed.index = static_cast<int>(std::find(wanted.begin(), wanted.end(), input.name) -
-                                      wanted.begin());
+        feed.index =
+            static_cast<int>(std::find(wanted.begin(), wanted.end(), input.name) - wanted.begin());
         break;
       case InputKind::kParameter:
       case InputKind::kState: {
         const Tensor& value = value_of(input.name);
         const bool trained = input.kind == InputKind::kParameter && IsFloating(value.dtype());
-        AdoptParameter(std::make_shared<Parameter>(
-                           input.name,
-                           ParameterOptions{.shape = value.shape(),
-                                            .dtype = value.dtype(),
-                                            .grad_req = trained ? GradRequest::kWrite
-                                                                : GradRequest::kNone},
-                           nullptr))
+        AdoptParameter(
+            std::make_shared<Parameter>(
+                input.name,
+                ParameterOptions{.shape = value.shape(),
+                                 .dtype = value.dtype(),
+                                 .grad_req = trained ? GradRequest::kWrite : GradRequest::kNone},
+                nullptr))
             .SetData(value);
         feed.index = parameter_count++;
         break;
@@ -79,7 +79,8 @@ SymbolBlock::SymbolBlock(Graph graph, const std::vector<std::string>& input_name
         feed.index = static_cast<int>(captures_.size());
         captures_.push_back(value_of(input.name));
         break;
-      case InputKind::kRandomState: break;
+      case InputKind::kRandomState:
+        break;
     }
     feeds_.push_back(feed);
   }
@@ -87,18 +88,24 @@ SymbolBlock::SymbolBlock(Graph graph, const std::vector<std::string>& input_name
 
 TensorList SymbolBlock::HybridForwardAll(const TensorList& inputs, const Params& p) {
   if (static_cast<int>(inputs.size()) != num_arguments_) {
-    throw Error(absl::InvalidArgumentError(
-        absl::StrCat(type_name(), " '", name(), "' takes ", num_arguments_,
-                     " inputs, it was given ", inputs.size())));
+    throw Error(absl::InvalidArgumentError(absl::StrCat(type_name(), " '", name(), "' takes ",
+                                                        num_arguments_, " inputs, it was given ",
+                                                        inputs.size())));
   }
   std::vector<Tensor> fed;
   for (size_t i = 0; i < feeds_.size(); ++i) {
     const Feed& feed = feeds_[i];
     switch (feed.kind) {
-      case InputKind::kArgument: fed.push_back(inputs[feed.index]); break;
+      case InputKind::kArgument:
+        fed.push_back(inputs[feed.index]);
+        break;
       case InputKind::kParameter:
-      case InputKind::kState: fed.push_back(p[parameters()[feed.index]->local_name()]); break;
-      case InputKind::kCapture: fed.push_back(captures_[feed.index]); break;
+      case InputKind::kState:
+        fed.push_back(p[parameters()[feed.index]->local_name()]);
+        break;
+      case InputKind::kCapture:
+        fed.push_back(captures_[feed.index]);
+        break;
       case InputKind::kRandomState: {
         const RandomState draw = Value(NextRandom(*device_, graph_.random_blocks()));
         // The graph's ops count from the state's own offset, so their draw must start there.

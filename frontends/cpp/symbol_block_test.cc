@@ -35,8 +35,7 @@ class SymbolBlockTest : public ::testing::Test {
     random::Seed(2);
     HybridSequential net;
     net.SetName("mlp");
-    net.Add(nn::Dense(16, {.activation = "relu"}), nn::Dropout(0.5), nn::BatchNorm(),
-            nn::Dense(3));
+    net.Add(nn::Dense(16, {.activation = "relu"}), nn::Dropout(0.5), nn::BatchNorm(), nn::Dense(3));
     net.Initialize(init::Xavier());
     return net;
   }
@@ -77,8 +76,8 @@ TEST_F(SymbolBlockTest, ExportWritesTheValuesOfNow) {
   net.CollectParameters()["mlp_dense1_bias"].SetData(Array({1, 2, 3}));
   const std::vector<float> expected = ToVector(net(x));
   net.Export(folder_ + "now");
-  auto imported = SymbolBlock::Imports(folder_ + "now-symbol.json", {"data"},
-                                       folder_ + "now-0000.params");
+  auto imported =
+      SymbolBlock::Imports(folder_ + "now-symbol.json", {"data"}, folder_ + "now-0000.params");
   EXPECT_EQ(ToVector(imported(x)), expected);
 }
 
@@ -88,8 +87,8 @@ TEST_F(SymbolBlockTest, AnImportedModelTrainsOn) {
   const Tensor x = RandomNormal({8, 9});
   net(x);
   net.Export(folder_ + "mlp");
-  auto imported = SymbolBlock::Imports(folder_ + "mlp-symbol.json", {"data"},
-                                       folder_ + "mlp-0000.params");
+  auto imported =
+      SymbolBlock::Imports(folder_ + "mlp-symbol.json", {"data"}, folder_ + "mlp-0000.params");
   Trainer trainer(imported->CollectParameters(),
                   std::make_unique<SGD>(SGDOptions{.learning_rate = 0.1}));
   L2Loss loss;
@@ -157,9 +156,9 @@ TEST_F(SymbolBlockTest, RandomStateStartsWhereTheBlockWouldDraw) {
     EXPECT_EQ(ToVector(block(zeros)), second);
   }
   HybridSequential twice;
-  auto shared = std::make_shared<SymbolBlock>(traced.graph, std::vector<std::string>{"x"},
-                                              std::vector<std::pair<std::string, Tensor>>{},
-                                              DefaultDevice());
+  auto shared =
+      std::make_shared<SymbolBlock>(traced.graph, std::vector<std::string>{"x"},
+                                    std::vector<std::pair<std::string, Tensor>>{}, DefaultDevice());
   twice.Add(shared, shared);
   twice.Hybridize();
   random::Seed(4);

@@ -64,13 +64,20 @@ std::string DTypeConstant(DType dtype) {
 
 std::string MemberType(AttributeType type) {
   switch (type) {
-    case AttributeType::kBool: return "bool";
-    case AttributeType::kInt: return "int64_t";
-    case AttributeType::kDouble: return "double";
-    case AttributeType::kString: return "std::string";
-    case AttributeType::kDType: return "DType";
-    case AttributeType::kInts: return "IntList";
-    case AttributeType::kDoubles: return "std::vector<double>";
+    case AttributeType::kBool:
+      return "bool";
+    case AttributeType::kInt:
+      return "int64_t";
+    case AttributeType::kDouble:
+      return "double";
+    case AttributeType::kString:
+      return "std::string";
+    case AttributeType::kDType:
+      return "DType";
+    case AttributeType::kInts:
+      return "IntList";
+    case AttributeType::kDoubles:
+      return "std::vector<double>";
   }
   return "void";
 }
@@ -80,21 +87,26 @@ std::string ParameterType(AttributeType type) {
   switch (type) {
     case AttributeType::kString:
     case AttributeType::kInts:
-    case AttributeType::kDoubles: return absl::StrCat("const ", member, "&");
-    default: return member;
+    case AttributeType::kDoubles:
+      return absl::StrCat("const ", member, "&");
+    default:
+      return member;
   }
 }
 
 // A default value as C++.
 std::string Literal(const AttributeValue& value) {
   switch (value.type()) {
-    case AttributeType::kString: return absl::StrCat("\"", *value.get<std::string>(), "\"");
-    case AttributeType::kDType: return DTypeConstant(*value.get<DType>());
+    case AttributeType::kString:
+      return absl::StrCat("\"", *value.get<std::string>(), "\"");
+    case AttributeType::kDType:
+      return DTypeConstant(*value.get<DType>());
     case AttributeType::kInts:
       return absl::StrCat("{", absl::StrJoin(*value.get<std::vector<int64_t>>(), ", "), "}");
     case AttributeType::kDoubles:
       return absl::StrCat("{", absl::StrJoin(*value.get<std::vector<double>>(), ", "), "}");
-    default: return value.ToString();
+    default:
+      return value.ToString();
   }
 }
 
@@ -126,8 +138,8 @@ std::vector<std::string> Parameters(const OpDef& op, bool declaration) {
     result.push_back(absl::StrCat(ParameterType(def->type), " ", def->name));
   }
   if (HasOptions(op)) {
-    result.push_back(absl::StrCat("const ", CamelCase(op.name), "Options& options",
-                                  declaration ? " = {}" : ""));
+    result.push_back(
+        absl::StrCat("const ", CamelCase(op.name), "Options& options", declaration ? " = {}" : ""));
   }
   if (op.inputs.empty()) {
     result.push_back(absl::StrCat("Device* device", declaration ? " = nullptr" : ""));
@@ -179,9 +191,11 @@ std::string Argument(const AttributeDef& def) {
 
 std::string Inputs(const OpDef& op) {
   if (!op.variadic) {
-    return absl::StrCat("{", absl::StrJoin(op.inputs, ", ", [](std::string* out, const OpInput& i) {
-                          absl::StrAppend(out, i.name);
-                        }), "}");
+    return absl::StrCat(
+        "{",
+        absl::StrJoin(op.inputs, ", ",
+                      [](std::string* out, const OpInput& i) { absl::StrAppend(out, i.name); }),
+        "}");
   }
   const std::string& last = op.inputs.back().name;
   if (op.inputs.size() == 1) return last;
@@ -191,17 +205,20 @@ std::string Inputs(const OpDef& op) {
 }
 
 std::string Definition(const OpDef& op) {
-  std::string out = Signature(absl::StrCat(ReturnType(op), " ", CamelCase(op.name)),
-                              Parameters(op, false));
+  std::string out =
+      Signature(absl::StrCat(ReturnType(op), " ", CamelCase(op.name)), Parameters(op, false));
   absl::StrAppend(&out, " {\n  static const OpDef& op = internal::FindOp(\"", op.name, "\");\n");
   std::string attrs = "attrs";
   if (op.attributes.defs().empty()) {
     absl::StrAppend(&out, "  static const AttributeMap attrs = internal::DefaultAttributes(op);\n");
   } else {
-    attrs = absl::StrCat(
-        "{", absl::StrJoin(op.attributes.defs(), ", ", [](std::string* text, const auto& def) {
-          absl::StrAppend(text, "{\"", def.name, "\", ", Argument(def), "}");
-        }), "}");
+    attrs = absl::StrCat("{",
+                         absl::StrJoin(op.attributes.defs(), ", ",
+                                       [](std::string* text, const auto& def) {
+                                         absl::StrAppend(text, "{\"", def.name, "\", ",
+                                                         Argument(def), "}");
+                                       }),
+                         "}");
   }
   absl::StrAppend(&out, "  TensorList outputs = internal::CallOp(op, ", Inputs(op), ", ", attrs,
                   ", loc", op.inputs.empty() ? ", device" : "", ");\n");
@@ -339,15 +356,15 @@ std::string CamelCase(absl::string_view name) {
 std::string CppHeader(const std::vector<const OpDef*>& ops) {
   std::string out = kHeaderStart;
   for (const auto& [family, members] : ByFamily(ops)) {
-    absl::StrAppend(&out, "// --- ", family, " ", std::string(92 - std::min<size_t>(family.size(), 80), '-'),
-                    "\n\n");
+    absl::StrAppend(&out, "// --- ", family, " ",
+                    std::string(92 - std::min<size_t>(family.size(), 80), '-'), "\n\n");
     for (const OpDef* op : members) {
       if (HasOptions(*op)) absl::StrAppend(&out, OptionsStruct(*op), "\n");
       if (ManyOutputs(*op)) absl::StrAppend(&out, OutputsStruct(*op), "\n");
-      absl::StrAppend(&out, Documentation(*op),
-                      Signature(absl::StrCat(ReturnType(*op), " ", CamelCase(op->name)),
-                                Parameters(*op, true)),
-                      ";\n\n");
+      absl::StrAppend(
+          &out, Documentation(*op),
+          Signature(absl::StrCat(ReturnType(*op), " ", CamelCase(op->name)), Parameters(*op, true)),
+          ";\n\n");
     }
   }
   return out + "}  // namespace tandem\n\n#endif  // TANDEM_FRONTENDS_CPP_OPS_H_\n";

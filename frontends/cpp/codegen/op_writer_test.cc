@@ -76,7 +76,8 @@ TEST(OpWriter, VariadicInputsAreASpan) {
 TEST(OpWriter, SeveralOutputsAreAStruct) {
   const OpDef op = Norm();
   EXPECT_THAT(CppHeader({&op}), HasSubstr("struct NormOutputs {\n  Tensor y;\n  Tensor mean;\n};"));
-  EXPECT_THAT(CppSource({&op}), HasSubstr("return {internal::Take(outputs, 0), internal::Take(outputs, 1)};"));
+  EXPECT_THAT(CppSource({&op}),
+              HasSubstr("return {internal::Take(outputs, 0), internal::Take(outputs, 1)};"));
 }
 
 TEST(OpWriter, AnOpWithoutInputsTakesADevice) {

@@ -15,9 +15,9 @@ namespace {
 Tensor ShapedLike(const Tensor& label, const Tensor& prediction) {
   if (label.shape() == prediction.shape()) return label;
   if (label.num_elements() != prediction.num_elements()) {
-    throw Error(absl::InvalidArgumentError(
-        absl::StrCat("loss: label ", label.Describe(), " and prediction ", prediction.Describe(),
-                     " must have as many elements")));
+    throw Error(absl::InvalidArgumentError(absl::StrCat("loss: label ", label.Describe(),
+                                                        " and prediction ", prediction.Describe(),
+                                                        " must have as many elements")));
   }
   return Reshape(label, prediction.shape());
 }
@@ -46,8 +46,10 @@ Tensor AxisLast(const Tensor& x, int axis) {
 TensorList Loss::HybridForwardAll(const TensorList& inputs, const Params& p) {
   if (inputs.size() != 2 && inputs.size() != 3) {
     throw Error(absl::InvalidArgumentError(
-        absl::StrCat(type_name(), " takes a prediction, a label, and perhaps a weight for each "
-                     "example; it was given ", inputs.size(), " inputs")));
+        absl::StrCat(type_name(),
+                     " takes a prediction, a label, and perhaps a weight for each "
+                     "example; it was given ",
+                     inputs.size(), " inputs")));
   }
   Tensor loss = Elementwise(inputs[0], inputs[1]);
   if (inputs.size() == 3) loss *= inputs[2];
@@ -84,8 +86,7 @@ Tensor SigmoidBinaryCrossEntropyLoss::Elementwise(const Tensor& prediction, cons
 Tensor SoftmaxCrossEntropyLoss::Elementwise(const Tensor& prediction, const Tensor& label) {
   const int axis = Axis(options_.axis, prediction);
   if (!options_.sparse_label) {
-    const Tensor log_p =
-        options_.from_logits ? prediction : LogSoftmax(prediction, {.axis = axis});
+    const Tensor log_p = options_.from_logits ? prediction : LogSoftmax(prediction, {.axis = axis});
     return -Sum(log_p * ShapedLike(label, prediction), {.axes = {axis}});
   }
   Tensor classes = label;

@@ -73,9 +73,9 @@ class SigmoidBinaryCrossEntropyLoss : public Loss {
 };
 
 struct SoftmaxCrossEntropyOptions {
-  int64_t axis = -1;          // of the classes
-  bool sparse_label = true;   // labels are class numbers; otherwise probabilities of the classes
-  bool from_logits = false;   // predictions are log-probabilities already
+  int64_t axis = -1;         // of the classes
+  bool sparse_label = true;  // labels are class numbers; otherwise probabilities of the classes
+  bool from_logits = false;  // predictions are log-probabilities already
   double weight = 1.0;
   int64_t batch_axis = 0;
 };

@@ -41,8 +41,8 @@ TEST(Losses, SoftmaxCrossEntropyForms) {
   };
   check(SoftmaxCrossEntropyLoss()(logits, labels));
   check(SoftmaxCrossEntropyLoss()(logits, Array({2, 0})));  // numbers as f32
-  check(SoftmaxCrossEntropyLoss({.sparse_label = false})(logits,
-                                                         Array({0, 0, 1, 1, 0, 0}, {2, 3})));
+  check(
+      SoftmaxCrossEntropyLoss({.sparse_label = false})(logits, Array({0, 0, 1, 1, 0, 0}, {2, 3})));
   const Tensor log_p = LogSoftmax(logits);
   check(SoftmaxCrossEntropyLoss({.from_logits = true})(log_p, labels));
   // The classes along axis 0, the batch along axis 1.

@@ -26,13 +26,20 @@ void CheckActivation(const std::string& name) { KindOf(name); }
 
 Tensor ApplyActivation(const std::string& name, const Tensor& x) {
   switch (KindOf(name)) {
-    case Kind::kNone: return x;
-    case Kind::kRelu: return Relu(x);
-    case Kind::kSigmoid: return Sigmoid(x);
-    case Kind::kTanh: return Tanh(x);
-    case Kind::kSoftplus: return Softplus(x);
-    case Kind::kGelu: return Gelu(x);
-    case Kind::kSilu: return Silu(x);
+    case Kind::kNone:
+      return x;
+    case Kind::kRelu:
+      return Relu(x);
+    case Kind::kSigmoid:
+      return Sigmoid(x);
+    case Kind::kTanh:
+      return Tanh(x);
+    case Kind::kSoftplus:
+      return Softplus(x);
+    case Kind::kGelu:
+      return Gelu(x);
+    case Kind::kSilu:
+      return Silu(x);
   }
   return x;
 }

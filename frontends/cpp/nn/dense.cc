@@ -10,8 +10,7 @@
 
 namespace tandem::nn {
 
-Dense::Dense(int64_t units, DenseOptions options)
-    : units_(units), options_(std::move(options)) {
+Dense::Dense(int64_t units, DenseOptions options) : units_(units), options_(std::move(options)) {
   if (units <= 0 || options_.in_units < 0) {
     throw Error(absl::InvalidArgumentError(
         absl::StrCat("Dense: units must be positive and in_units not negative, they are ", units,
@@ -30,17 +29,17 @@ Dense::Dense(int64_t units, DenseOptions options)
 }
 
 std::string Dense::Describe() const {
-  return absl::StrCat(units_, options_.activation.empty() ? "" : ", activation=",
-                      options_.activation, options_.use_bias ? "" : ", use_bias=false",
-                      options_.flatten ? "" : ", flatten=false");
+  return absl::StrCat(
+      units_, options_.activation.empty() ? "" : ", activation=", options_.activation,
+      options_.use_bias ? "" : ", use_bias=false", options_.flatten ? "" : ", flatten=false");
 }
 
 void Dense::InferParameterShapes(const TensorList& inputs) {
   const Shape& shape = inputs[0].shape();
   if (shape.rank() == 0 || (options_.flatten && shape.rank() < 2)) {
-    throw Error(absl::InvalidArgumentError(absl::StrCat(
-        "Dense '", name(), "' takes (batch, …), it was given ", inputs[0].Describe(),
-        "; ExpandDims(x, 0) makes a batch of one")));
+    throw Error(absl::InvalidArgumentError(
+        absl::StrCat("Dense '", name(), "' takes (batch, …), it was given ", inputs[0].Describe(),
+                     "; ExpandDims(x, 0) makes a batch of one")));
   }
   int64_t in_units = shape.back();
   if (options_.flatten) {

@@ -7,12 +7,12 @@ namespace tandem::nn {
 
 Embedding::Embedding(int64_t input_dim, int64_t output_dim, EmbeddingOptions options) {
   if (input_dim <= 0 || output_dim <= 0) {
-    throw Error(absl::InvalidArgumentError(absl::StrCat(
-        "Embedding(", input_dim, ", ", output_dim, "): both sizes must be positive")));
+    throw Error(absl::InvalidArgumentError(
+        absl::StrCat("Embedding(", input_dim, ", ", output_dim, "): both sizes must be positive")));
   }
-  DeclareParameter("weight", {.shape = {input_dim, output_dim},
-                              .dtype = options.dtype,
-                              .init = options.weight_init});
+  DeclareParameter(
+      "weight",
+      {.shape = {input_dim, output_dim}, .dtype = options.dtype, .init = options.weight_init});
 }
 
 std::string Embedding::Describe() const {

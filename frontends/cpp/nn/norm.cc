@@ -17,9 +17,9 @@ Shape ChannelShape(int64_t in_channels) { return {in_channels > 0 ? in_channels 
 void ResolveChannels(const HybridBlock& layer, const Tensor& x, int64_t axis) {
   const auto normalized = NormalizeAxis(axis, x.rank());
   if (!normalized.ok()) {
-    internal::Throw(Annotate(normalized.status(), absl::StrCat(layer.type_name(), " '",
-                                                               layer.name(), "' of ",
-                                                               x.Describe())));
+    internal::Throw(
+        Annotate(normalized.status(),
+                 absl::StrCat(layer.type_name(), " '", layer.name(), "' of ", x.Describe())));
   }
   for (const ParameterPtr& parameter : layer.parameters()) {
     parameter->ResolveShape({x.shape()[*normalized]});
@@ -31,14 +31,12 @@ void ResolveChannels(const HybridBlock& layer, const Tensor& x, int64_t axis) {
 BatchNorm::BatchNorm(BatchNormOptions options) : options_(options) {
   const Shape shape = ChannelShape(options_.in_channels);
   auto request = [](bool trained) { return trained ? GradRequest::kWrite : GradRequest::kNone; };
-  DeclareParameter("gamma", {.shape = shape,
-                             .init = init::One(),
-                             .grad_req = request(options_.scale),
-                             .wd_mult = 0.0});
-  DeclareParameter("beta", {.shape = shape,
-                            .init = init::Zero(),
-                            .grad_req = request(options_.center),
-                            .wd_mult = 0.0});
+  DeclareParameter(
+      "gamma",
+      {.shape = shape, .init = init::One(), .grad_req = request(options_.scale), .wd_mult = 0.0});
+  DeclareParameter(
+      "beta",
+      {.shape = shape, .init = init::Zero(), .grad_req = request(options_.center), .wd_mult = 0.0});
   DeclareParameter("running_mean",
                    {.shape = shape, .init = init::Zero(), .grad_req = GradRequest::kNone});
   DeclareParameter("running_var",
@@ -46,8 +44,8 @@ BatchNorm::BatchNorm(BatchNormOptions options) : options_(options) {
 }
 
 std::string BatchNorm::Describe() const {
-  return absl::StrCat("axis=", options_.axis, ", momentum=", options_.momentum, ", epsilon=",
-                      options_.epsilon);
+  return absl::StrCat("axis=", options_.axis, ", momentum=", options_.momentum,
+                      ", epsilon=", options_.epsilon);
 }
 
 void BatchNorm::InferParameterShapes(const TensorList& inputs) {
@@ -72,14 +70,12 @@ Tensor BatchNorm::HybridForward(const Tensor& x, const Params& p) {
 LayerNorm::LayerNorm(LayerNormOptions options) : options_(options) {
   const Shape shape = ChannelShape(options_.in_channels);
   auto request = [](bool trained) { return trained ? GradRequest::kWrite : GradRequest::kNone; };
-  DeclareParameter("gamma", {.shape = shape,
-                             .init = init::One(),
-                             .grad_req = request(options_.scale),
-                             .wd_mult = 0.0});
-  DeclareParameter("beta", {.shape = shape,
-                            .init = init::Zero(),
-                            .grad_req = request(options_.center),
-                            .wd_mult = 0.0});
+  DeclareParameter(
+      "gamma",
+      {.shape = shape, .init = init::One(), .grad_req = request(options_.scale), .wd_mult = 0.0});
+  DeclareParameter(
+      "beta",
+      {.shape = shape, .init = init::Zero(), .grad_req = request(options_.center), .wd_mult = 0.0});
 }
 
 std::string LayerNorm::Describe() const {

@@ -15,10 +15,10 @@ struct BatchNormOptions {
   int64_t axis = 1;  // of the channels
   double momentum = 0.9;
   double epsilon = 1e-5;
-  bool center = true;  // train beta
-  bool scale = true;   // train gamma
+  bool center = true;             // train beta
+  bool scale = true;              // train gamma
   bool use_global_stats = false;  // the running statistics also in training mode
-  int64_t in_channels = 0;  // 0: learnt at the first forward
+  int64_t in_channels = 0;        // 0: learnt at the first forward
 };
 
 // Ioffe and Szegedy, "Batch Normalization", ICML 2015. In training mode normalizes by the batch's

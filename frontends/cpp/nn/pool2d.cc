@@ -12,16 +12,18 @@ IntList Strides(const Pool2DOptions& options) {
 }  // namespace
 
 Tensor MaxPool2D::HybridForward(const Tensor& x, const Params& p) {
-  return MaxPool2d(x, kernel_.values(), {.strides = Strides(options_),
-                                         .padding = options_.padding.values(),
-                                         .ceil_mode = options_.ceil_mode});
+  return MaxPool2d(x, kernel_.values(),
+                   {.strides = Strides(options_),
+                    .padding = options_.padding.values(),
+                    .ceil_mode = options_.ceil_mode});
 }
 
 Tensor AvgPool2D::HybridForward(const Tensor& x, const Params& p) {
-  return AvgPool2d(x, kernel_.values(), {.strides = Strides(options_),
-                                         .padding = options_.padding.values(),
-                                         .ceil_mode = options_.ceil_mode,
-                                         .count_include_pad = options_.count_include_pad});
+  return AvgPool2d(x, kernel_.values(),
+                   {.strides = Strides(options_),
+                    .padding = options_.padding.values(),
+                    .ceil_mode = options_.ceil_mode,
+                    .count_include_pad = options_.count_include_pad});
 }
 
 Tensor GlobalMaxPool2D::HybridForward(const Tensor& x, const Params& p) {

@@ -13,7 +13,8 @@ LearningRateSchedule FactorSchedule(const FactorScheduleOptions& options) {
   if (options.every < 1 || !(options.factor > 0 && options.factor <= 1)) {
     throw Error(absl::InvalidArgumentError(
         absl::StrCat("FactorSchedule: `every` must be at least 1 and the factor in (0, 1], they "
-                     "are ", options.every, " and ", options.factor)));
+                     "are ",
+                     options.every, " and ", options.factor)));
   }
   return [options](int64_t step) {
     const double times = static_cast<double>(step / options.every);
@@ -32,9 +33,9 @@ LearningRateSchedule CosineSchedule(const CosineScheduleOptions& options) {
     if (step < options.warmup_steps) {
       return static_cast<double>(step + 1) / static_cast<double>(options.warmup_steps);
     }
-    const double done = std::min(1.0, static_cast<double>(step - options.warmup_steps) /
-                                          static_cast<double>(options.max_steps -
-                                                              options.warmup_steps));
+    const double done =
+        std::min(1.0, static_cast<double>(step - options.warmup_steps) /
+                          static_cast<double>(options.max_steps - options.warmup_steps));
     return options.final_factor +
            (1.0 - options.final_factor) * 0.5 * (1.0 + std::cos(std::numbers::pi * done));
   };

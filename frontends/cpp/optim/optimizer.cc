@@ -20,8 +20,8 @@ void CheckNotNegative(double value, absl::string_view what) {
 // `value` in [0, 1).
 double Decay(double value, absl::string_view what) {
   if (!(value >= 0 && value < 1)) {
-    throw Error(absl::InvalidArgumentError(
-        absl::StrCat(what, " must be in [0, 1), it is ", value)));
+    throw Error(
+        absl::InvalidArgumentError(absl::StrCat(what, " must be in [0, 1), it is ", value)));
   }
   return value;
 }

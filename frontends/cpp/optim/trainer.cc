@@ -82,9 +82,9 @@ void Trainer::Step(int64_t batch_size, bool ignore_stale_grad) {
   std::vector<std::string> stale;
   for (size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = *slots_[i];
-    const bool has_gradient =
-        slot.parameter->initialized() && GradOf(slot.parameter->variable()).defined() &&
-        GradGeneration(slot.parameter->variable()) != slot.used_generation;
+    const bool has_gradient = slot.parameter->initialized() &&
+                              GradOf(slot.parameter->variable()).defined() &&
+                              GradGeneration(slot.parameter->variable()) != slot.used_generation;
     if (has_gradient) {
       fresh.push_back(static_cast<int>(i));
     } else {
@@ -219,8 +219,8 @@ void Trainer::LoadStates(const std::string& path) {
     // Before the first step of the saved trainer there was no state.
     if (steps_done > 0) MakeStates(*slot);
   }
-  const auto states = steps_done > 0 ? NamedStates()
-                                     : std::vector<std::pair<std::string, Ref<Variable>>>();
+  const auto states =
+      steps_done > 0 ? NamedStates() : std::vector<std::pair<std::string, Ref<Variable>>>();
   if (steps_done > 0 && tensors.size() != states.size() + 1) {
     throw Error(absl::InvalidArgumentError(
         absl::StrCat(path, " has ", tensors.size() - 1, " tensors, ", optimizer_->name(),

@@ -63,8 +63,8 @@ class Trainer {
   struct Slot;
   struct Program;
 
-  absl::StatusOr<TensorList> Update(absl::Span<const Tensor> inputs,
-                                    const std::vector<int>& slots, size_t num_scalars) const;
+  absl::StatusOr<TensorList> Update(absl::Span<const Tensor> inputs, const std::vector<int>& slots,
+                                    size_t num_scalars) const;
   Program& ProgramFor(const std::vector<int>& slots);
   void MakeStates(Slot& slot);
   std::vector<std::pair<std::string, Ref<Variable>>> NamedStates() const;

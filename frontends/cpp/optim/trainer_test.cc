@@ -27,9 +27,7 @@ std::string ErrorOf(Fn fn) {
 
 // y = w · x with one weight each, so that updates can be computed by hand.
 struct OneWeight {
-  explicit OneWeight(float start = 1.0f) {
-    dense.Initialize(init::Constant(start));
-  }
+  explicit OneWeight(float start = 1.0f) { dense.Initialize(init::Constant(start)); }
   // Leaves the gradient `g` for a batch of one.
   void Gradient(float g) {
     Tensor y;
@@ -46,8 +44,8 @@ struct OneWeight {
 TEST(Sgd, FollowsItsFormula) {
   OneWeight w;
   Trainer trainer(w.dense.CollectParameters(),
-                  std::make_unique<SGD>(SGDOptions{
-                      .learning_rate = 0.5, .momentum = 0.5, .weight_decay = 0.25}));
+                  std::make_unique<SGD>(
+                      SGDOptions{.learning_rate = 0.5, .momentum = 0.5, .weight_decay = 0.25}));
   double weight = 1, momentum = 0;
   for (const double g : {2.0, -4.0, 8.0}) {
     w.Gradient(static_cast<float>(g));
@@ -70,8 +68,8 @@ TEST(Sgd, ClipsTheRescaledGradient) {
 
 TEST(Adam, FollowsItsFormula) {
   OneWeight w;
-  Trainer trainer(w.dense.CollectParameters(), std::make_unique<Adam>(AdamOptions{
-                                                   .learning_rate = 0.1}));
+  Trainer trainer(w.dense.CollectParameters(),
+                  std::make_unique<Adam>(AdamOptions{.learning_rate = 0.1}));
   double weight = 1, mean = 0, variance = 0;
   for (int t = 1; t <= 5; ++t) {
     const double g = t % 2 == 0 ? -1.5 : 2.5;
