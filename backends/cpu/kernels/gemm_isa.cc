@@ -177,6 +177,8 @@ TANDEM_INLINE void DotTile(int64_t cols, int64_t depth, int64_t images, const T*
                            int64_t c_row, bool accumulate) {
   constexpr int kWidth = kLanes<T>;
   Vec<T> sums[kRows][kCols] = {};
+  // A batch of one is bound by reading the right matrix: ask for the next tile's rows in time.
+  [[maybe_unused]] const int64_t next = kCols * (b[1] - b[0]);
   for (int64_t n = 0; n < images; ++n) {
     const T* a_at = a + n * a_image;
     const int64_t b_at = n * b_image;
@@ -187,6 +189,10 @@ TANDEM_INLINE void DotTile(int64_t cols, int64_t depth, int64_t images, const T*
       for (int i = 0; i < kRows; ++i) left[i] = Load(a_at + i * a_row + k);
 #pragma GCC unroll 8
       for (int j = 0; j < kCols; ++j) right[j] = Load(b[j] + b_at + k);
+      if constexpr (kRows == 1) {
+#pragma GCC unroll 8
+        for (int j = 0; j < kCols; ++j) __builtin_prefetch(b[j] + b_at + k + next);
+      }
       DotStep<T, kRows, kCols>(left, right, sums);
     }
     if (k < depth) {
@@ -200,12 +206,19 @@ TANDEM_INLINE void DotTile(int64_t cols, int64_t depth, int64_t images, const T*
   }
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i) {
+    T* const out = c + i * c_row;
+    if constexpr (kCols <= kWidth && sizeof(T) >= 4) {
+      const int64_t count = cols < kCols ? cols : kCols;
+      Vec<T> sum = SumEach<T, kCols>(sums[i]);
+      if (accumulate) sum = LoadPartial(out, count) + sum;
+      StorePartial(out, sum, count);
+    } else {
 #pragma GCC unroll 8
-    for (int j = 0; j < kCols; ++j) {
-      if (j < cols) {
-        const T sum = Sum<T>(sums[i][j]);
-        T& out = c[i * c_row + j];
-        out = accumulate ? out + sum : sum;
+      for (int j = 0; j < kCols; ++j) {
+        if (j < cols) {
+          const T sum = Sum<T>(sums[i][j]);
+          out[j] = accumulate ? out[j] + sum : sum;
+        }
       }
     }
   }
@@ -227,6 +240,7 @@ template <typename T>
 void Dot(int64_t rows, int64_t cols, int64_t depth, const T* a, int64_t a_row, const T* b,
          int64_t b_row, T* c, int64_t c_row) {
   // A strip of the right matrix stays in the L1 cache for all rows.
+  constexpr int kStrip = 2 * kDotCols;
   const auto strip = [&](int64_t j, int64_t width) {
     const T* bj = b + j * b_row;
     T* cj = c + j;
@@ -244,11 +258,10 @@ void Dot(int64_t rows, int64_t cols, int64_t depth, const T* a, int64_t a_row, c
       }
     }
     if (i < rows) {
-      DotStrip<T, 1, 2 * kDotCols>(width, depth, 1, a + i * a_row, a_row, 0, bj, row_of, 0,
-                                   cj + i * c_row, c_row, false);
+      DotStrip<T, 1, kStrip>(width, depth, 1, a + i * a_row, a_row, 0, bj, row_of, 0,
+                             cj + i * c_row, c_row, false);
     }
   };
-  constexpr int64_t kStrip = 2 * kDotCols;
   for (int64_t j = 0; j < cols; j += kStrip) strip(j, cols - j < kStrip ? cols - j : kStrip);
 }
 

@@ -151,6 +151,32 @@ TANDEM_INLINE T Sum(Vec<T> v) {
   return SumLanes<T, kVectorBytes>(v);
 }
 
+// Groups of kGroup lanes shrink to half: each lane of a group's low half, plus its partner of the high
+// half. The groups of `a` come first, then those of `b`.
+template <int kGroup, typename V, int... I>
+TANDEM_INLINE V AddHalves(V a, V b, std::integer_sequence<int, I...>) {
+  constexpr int kHalf = kGroup / 2;
+  return __builtin_shufflevector(a, b, (I / kHalf * kGroup + I % kHalf)...) +
+         __builtin_shufflevector(a, b, (I / kHalf * kGroup + kHalf + I % kHalf)...);
+}
+// Lane i is Sum(v[i]), to the bit, at a fraction of the price of kCount calls. kCount is a power of
+// two; lanes beyond it repeat sums.
+template <typename T, int kCount, int kGroup = kLanes<T>>
+TANDEM_INLINE Vec<T> SumEach(const Vec<T> (&v)[kCount]) {
+  static_assert(kCount <= kLanes<T>);
+  if constexpr (kGroup == 1) {
+    return v[0];
+  } else {
+    constexpr std::make_integer_sequence<int, kLanes<T>> kSequence;
+    Vec<T> halves[kCount > 1 ? kCount / 2 : 1];
+#pragma GCC unroll 16
+    for (int i = 0; i < (kCount > 1 ? kCount / 2 : 1); ++i) {
+      halves[i] = AddHalves<kGroup>(v[2 * i], v[kCount > 1 ? 2 * i + 1 : 0], kSequence);
+    }
+    return SumEach<T, (kCount > 1 ? kCount / 2 : 1), kGroup / 2>(halves);
+  }
+}
+
 template <typename V, int... I>
 TANDEM_INLINE V ZipLow(V a, V b, std::integer_sequence<int, I...>) {
   constexpr int kCount = static_cast<int>(sizeof...(I));
