@@ -296,9 +296,9 @@ BlockHeader* CpuAllocator::Pool::NewBlock(int size_class) {
   // A second try after the cache was given back.
   for (int attempt = 0; attempt < 2 && memory == nullptr; ++attempt) {
     if (attempt > 0) Trim();
-    if (bytes >= kSlabBlock && bytes < kHugePage) {
-      slab = CutFromSlab(bytes, &memory);
-    } else {
+    if (bytes >= kSlabBlock && bytes < kHugePage) slab = CutFromSlab(bytes, &memory);
+    // Also where there is room for the block, but not for a slab.
+    if (memory == nullptr) {
       memory = Take(bytes, bytes >= kHugePage ? kHugePage : kAlignment);
     }
   }

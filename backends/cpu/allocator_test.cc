@@ -81,10 +81,28 @@ TEST(CpuAllocatorTest, CacheHasALimit) {
   options.cached_bytes = 1 << 20;
   CpuAllocator allocator(Cpu(), options);
   std::vector<Ref<Buffer>> buffers;
-  for (int i = 0; i < 100; ++i) buffers.push_back(*allocator.Allocate(100000, MemoryKind::kDevice));
+  // Blocks of their own: those that share a slab keep all of it.
+  for (int i = 0; i < 1000; ++i) buffers.push_back(*allocator.Allocate(10000, MemoryKind::kDevice));
   buffers.push_back(*allocator.Allocate(4 << 20, MemoryKind::kDevice));
   buffers.clear();
   EXPECT_LE(allocator.stats().bytes_reserved, 1 << 20);
+}
+
+TEST(CpuAllocatorTest, SlabsEndWithTheirBlocks) {
+  CpuAllocator allocator(Cpu(), {});
+  std::vector<Ref<Buffer>> buffers;
+  for (int i = 0; i < 100; ++i) {
+    buffers.push_back(*allocator.Allocate(100000, MemoryKind::kDevice));
+    std::memset(DataOf(buffers[i]), i, 100000);
+  }
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(DataOf(buffers[i])[0], static_cast<std::byte>(i));
+    EXPECT_EQ(DataOf(buffers[i])[99999], static_cast<std::byte>(i));
+  }
+  EXPECT_GE(allocator.stats().bytes_reserved, 100 * 100000);
+  buffers.clear();
+  allocator.Trim();
+  EXPECT_EQ(allocator.stats().bytes_reserved, 0);
 }
 
 TEST(CpuAllocatorTest, HugeRequestsAreErrors) {

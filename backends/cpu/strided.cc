@@ -1,12 +1,14 @@
 #include "tandem/backends/cpu/strided.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 namespace tandem::cpu_backend {
 namespace {
 
-// Elements of a side of a block in a transposition: two blocks fit the L1 cache.
+// Elements of a side of a block in a transposition: at least half a cache line, and a block fits the
+// L1 cache.
 constexpr int64_t kBlock = 32;
 
 // The elements index … of one dimension.
@@ -85,30 +87,35 @@ void Transpose(const StridedGeometry& g, const Transposition& t, const T* source
   }
   const int64_t row_blocks = (t.rows + kBlock - 1) / kBlock;
   const int64_t from_stride = g.strides[inner], to_stride = out_strides[t.row_axis];
-  pool.ParallelFor(batches * row_blocks, GrainFor(kBlock * t.columns),
-                   [&](int64_t begin, int64_t end) {
-                     for (int64_t item = begin; item < end; ++item) {
-                       int64_t batch = item / row_blocks;
-                       const int64_t row = item % row_blocks * kBlock;
-                       const int64_t rows = std::min(kBlock, t.rows - row);
-                       const T* from = source + row;
-                       T* to = out + row * to_stride;
-                       for (int d = inner - 1; d >= 0; --d) {
-                         if (d == t.row_axis) continue;
-                         from += batch % g.dims[d] * g.strides[d];
-                         to += batch % g.dims[d] * out_strides[d];
-                         batch /= g.dims[d];
-                       }
-                       for (int64_t column = 0; column < t.columns; column += kBlock) {
-                         const int64_t last = std::min(column + kBlock, t.columns);
-                         for (int64_t r = 0; r < rows; ++r) {
-                           for (int64_t c = column; c < last; ++c) {
-                             to[r * to_stride + c] = from[r + c * from_stride];
-                           }
-                         }
-                       }
-                     }
-                   });
+  pool.ParallelFor(
+      batches * row_blocks, GrainFor(kBlock * t.columns), [&](int64_t begin, int64_t end) {
+        for (int64_t item = begin; item < end; ++item) {
+          int64_t batch = item / row_blocks;
+          const int64_t row = item % row_blocks * kBlock;
+          const int64_t rows = std::min(kBlock, t.rows - row);
+          const T* from = source + row;
+          T* to = out + row * to_stride;
+          for (int d = inner - 1; d >= 0; --d) {
+            if (d == t.row_axis) continue;
+            from += batch % g.dims[d] * g.strides[d];
+            to += batch % g.dims[d] * out_strides[d];
+            batch /= g.dims[d];
+          }
+          for (int64_t column = 0; column < t.columns; column += kBlock) {
+            const int64_t columns = std::min(kBlock, t.columns - column);
+            // Through a block of its own: lines that are a power of two apart, as those of many
+            // matrices, would drive each other out of the cache before they are used up.
+            T block[kBlock][kBlock];
+            for (int64_t c = 0; c < columns; ++c) {
+              const T* line = from + (column + c) * from_stride;
+              for (int64_t r = 0; r < rows; ++r) block[r][c] = line[r];
+            }
+            for (int64_t r = 0; r < rows; ++r) {
+              std::memcpy(to + r * to_stride + column, block[r], columns * sizeof(T));
+            }
+          }
+        }
+      });
 }
 
 template <typename T>

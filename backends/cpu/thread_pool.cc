@@ -23,7 +23,7 @@ void Pause() {
 }  // namespace
 
 CpuThreadPool::~CpuThreadPool() {
-  absl::MutexLock lock(&setup_mutex_);
+  std::lock_guard<std::mutex> lock(setup_mutex_);
   StopWorkers();
 }
 
@@ -32,7 +32,7 @@ absl::Status CpuThreadPool::SetThreads(int threads) {
     return absl::InvalidArgumentError(
         absl::StrCat("the number of threads is between 1 and ", kMaxThreads, ", not ", threads));
   }
-  absl::MutexLock lock(&setup_mutex_);
+  std::lock_guard<std::mutex> lock(setup_mutex_);
   StopWorkers();
   threads_.store(threads, std::memory_order_relaxed);
   return absl::OkStatus();
@@ -55,17 +55,17 @@ void CpuThreadPool::Run(int64_t n, int64_t grain, ChunkFn fn, const void* contex
   }
   if (!started_.load(std::memory_order_acquire)) StartWorkers();
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard<std::mutex> lock(mutex_);
     loop.following = loops_;
     loops_ = &loop;
     published_.fetch_add(1, std::memory_order_release);
-    for (int64_t i = std::min<int64_t>(sleeping_, loop.chunks - 1); i > 0; --i) work_.Signal();
+    for (int64_t i = std::min<int64_t>(sleeping_, loop.chunks - 1); i > 0; --i) work_.notify_one();
   }
   in_loop = true;
   TakeChunks(loop);
   in_loop = false;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard<std::mutex> lock(mutex_);
     Loop** place = &loops_;
     while (*place != &loop) place = &(*place)->following;
     *place = loop.following;
@@ -75,8 +75,8 @@ void CpuThreadPool::Run(int64_t n, int64_t grain, ChunkFn fn, const void* contex
     if (loop.workers.load(std::memory_order_acquire) == 0) return;
     Pause();
   }
-  absl::MutexLock lock(&mutex_);
-  while (loop.workers.load(std::memory_order_acquire) != 0) done_.Wait(&mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (loop.workers.load(std::memory_order_acquire) != 0) done_.wait(lock);
 }
 
 CpuThreadPool::Loop* CpuThreadPool::Enter() {
@@ -95,15 +95,15 @@ void CpuThreadPool::Work() {
     const uint64_t seen = published_.load(std::memory_order_acquire);
     Loop* loop = nullptr;
     {
-      absl::MutexLock lock(&mutex_);
+      std::lock_guard<std::mutex> lock(mutex_);
       if (stop_) return;
       loop = Enter();
     }
     if (loop != nullptr) {
       TakeChunks(*loop);
-      absl::MutexLock lock(&mutex_);
+      std::lock_guard<std::mutex> lock(mutex_);
       // The last touch: then the loop may be gone.
-      if (loop->workers.fetch_sub(1, std::memory_order_release) == 1) done_.SignalAll();
+      if (loop->workers.fetch_sub(1, std::memory_order_release) == 1) done_.notify_all();
       continue;
     }
     int spins = 0;
@@ -112,9 +112,9 @@ void CpuThreadPool::Work() {
       ++spins;
     }
     if (spins < kSpins) continue;
-    absl::MutexLock lock(&mutex_);
+    std::unique_lock<std::mutex> lock(mutex_);
     ++sleeping_;
-    while (!stop_ && published_.load(std::memory_order_relaxed) == seen) work_.Wait(&mutex_);
+    while (!stop_ && published_.load(std::memory_order_relaxed) == seen) work_.wait(lock);
     --sleeping_;
   }
 }
@@ -125,7 +125,7 @@ void* CpuThreadPool::WorkerMain(void* pool) {
 }
 
 void CpuThreadPool::StartWorkers() {
-  absl::MutexLock lock(&setup_mutex_);
+  std::lock_guard<std::mutex> lock(setup_mutex_);
   if (started_.load(std::memory_order_relaxed)) return;
   for (int i = 1; i < threads(); ++i) {
     // Not std::thread, which throws where the system has no more threads. Fewer of them change the
@@ -139,15 +139,15 @@ void CpuThreadPool::StartWorkers() {
 
 void CpuThreadPool::StopWorkers() {
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard<std::mutex> lock(mutex_);
     stop_ = true;
     published_.fetch_add(1, std::memory_order_release);
-    work_.SignalAll();
+    work_.notify_all();
   }
   for (pthread_t worker : workers_) pthread_join(worker, nullptr);
   workers_.clear();
   started_.store(false, std::memory_order_release);
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard<std::mutex> lock(mutex_);
   stop_ = false;
 }
 

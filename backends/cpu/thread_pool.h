@@ -21,13 +21,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 #include <type_traits>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 
 namespace tandem::cpu_backend {
 
@@ -91,25 +91,27 @@ class CpuThreadPool {
   static void TakeChunks(Loop& loop);
   static void* WorkerMain(void* pool);
   void Work();
-  // A loop with chunks left, entered; or null.
-  Loop* Enter() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void StartWorkers() ABSL_LOCKS_EXCLUDED(setup_mutex_);
-  void StopWorkers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(setup_mutex_);
+  // A loop with chunks left, entered; or null. Needs mutex_.
+  Loop* Enter();
+  void StartWorkers();
+  void StopWorkers();  // needs setup_mutex_
 
   std::atomic<int> threads_;
   std::atomic<bool> started_{false};
   // Counts published loops, and ends: what spinning workers watch.
   std::atomic<uint64_t> published_{0};
 
-  absl::Mutex setup_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
-  std::vector<pthread_t> workers_ ABSL_GUARDED_BY(setup_mutex_);
+  // std::mutex, not absl::Mutex: ThreadSanitizer understands it also where Abseil comes compiled
+  // without instrumentation, and this is the code that most needs its eye.
+  std::mutex setup_mutex_;          // before mutex_
+  std::vector<pthread_t> workers_;  // under setup_mutex_
 
-  absl::Mutex mutex_;
-  absl::CondVar work_;  // a loop was published, or stop_
-  absl::CondVar done_;  // the last worker left a loop
-  Loop* loops_ ABSL_GUARDED_BY(mutex_) = nullptr;
-  int sleeping_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
+  std::mutex mutex_;              // the rest is under it
+  std::condition_variable work_;  // a loop was published, or stop_
+  std::condition_variable done_;  // the last worker left a loop
+  Loop* loops_ = nullptr;
+  int sleeping_ = 0;
+  bool stop_ = false;
 };
 
 }  // namespace tandem::cpu_backend
