@@ -106,8 +106,12 @@ void Transpose(const StridedGeometry& g, const Transposition& t, const T* source
             // Through a block of its own: lines that are a power of two apart, as those of many
             // matrices, would drive each other out of the cache before they are used up.
             T block[kBlock][kBlock];
+            constexpr int64_t kAhead = 16, kLine = std::max<int64_t>(1, 64 / sizeof(T));
             for (int64_t c = 0; c < columns; ++c) {
               const T* line = from + (column + c) * from_stride;
+              // The hardware does not foresee strides beyond a page, so say what comes.
+              const T* next = from + std::min(column + c + kAhead, t.columns - 1) * from_stride;
+              for (int64_t r = 0; r < rows; r += kLine) __builtin_prefetch(next + r);
               for (int64_t r = 0; r < rows; ++r) block[r][c] = line[r];
             }
             for (int64_t r = 0; r < rows; ++r) {
