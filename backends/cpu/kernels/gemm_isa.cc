@@ -177,8 +177,6 @@ TANDEM_INLINE void DotTile(int64_t cols, int64_t depth, int64_t images, const T*
                            int64_t c_row, bool accumulate) {
   constexpr int kWidth = kLanes<T>;
   Vec<T> sums[kRows][kCols] = {};
-  // A batch of one is bound by reading the right matrix: ask for the next tile's rows in time.
-  [[maybe_unused]] const int64_t next = kCols * (b[1] - b[0]);
   for (int64_t n = 0; n < images; ++n) {
     const T* a_at = a + n * a_image;
     const int64_t b_at = n * b_image;
@@ -189,10 +187,6 @@ TANDEM_INLINE void DotTile(int64_t cols, int64_t depth, int64_t images, const T*
       for (int i = 0; i < kRows; ++i) left[i] = Load(a_at + i * a_row + k);
 #pragma GCC unroll 8
       for (int j = 0; j < kCols; ++j) right[j] = Load(b[j] + b_at + k);
-      if constexpr (kRows == 1) {
-#pragma GCC unroll 8
-        for (int j = 0; j < kCols; ++j) __builtin_prefetch(b[j] + b_at + k + next);
-      }
       DotStep<T, kRows, kCols>(left, right, sums);
     }
     if (k < depth) {
