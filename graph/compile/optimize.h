@@ -23,7 +23,7 @@ struct OptimizedGraph {
   std::vector<PassEffect> effects;
 };
 
-// Inputs, outputs and updates keep their order. INTERNAL if a pass breaks that.
+// Inputs, outputs and updates keep their order; INTERNAL if a pass breaks that.
 absl::StatusOr<OptimizedGraph> OptimizeGraph(const Graph& graph, Device& device,
                                              const HybridOptions& options);
 

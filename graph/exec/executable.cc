@@ -82,7 +82,8 @@ BufferView Executable::Address(const Operand& operand) const {
     case BlockKind::kOutput:
       return BufferView::Slot(first_output_slot + block.index, start, bytes);
     case BlockKind::kConstant:
-      return BufferView::Of(*schedule_.constants[block.index].buffer(), start, bytes);
+      return BufferView::Of(*schedule_.constants[block.index].buffer,
+                            schedule_.constants[block.index].offset + start, bytes);
     case BlockKind::kTemporary:
       break;
   }
@@ -288,7 +289,7 @@ absl::StatusOr<RunResult> Executable::Run(absl::Span<const Tensor> inputs,
 
 int64_t Executable::bytes() const {
   int64_t bytes = options_.static_alloc ? arena_bytes_ : 0;
-  for (const Tensor& constant : schedule_.constants) bytes += constant.spec().num_bytes();
+  for (const BufferView& constant : schedule_.constants) bytes += constant.size;
   return bytes;
 }
 

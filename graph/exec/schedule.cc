@@ -81,16 +81,18 @@ class Scheduler {
     for (size_t i = 0; i < graph_.constants().size(); ++i) {
       const GraphConstant& constant = graph_.constants()[i];
       Tensor tensor = constant.tensor;
-      // A kernel binds it from its first element.
-      if (tensor.device() != &device_ || !tensor.is_contiguous() || tensor.layout().offset != 0) {
+      InputRange range = InputRange::Of(tensor.layout(), device_.info().alignment);
+      if (tensor.device() != &device_ || !range.aligned) {
         std::vector<std::byte> bytes(tensor.spec().num_bytes());
         TANDEM_RETURN_IF_ERROR(tensor.CopyToHost(absl::MakeSpan(bytes)));
         TANDEM_ASSIGN_OR_RETURN(tensor, Tensor::FromBytes(bytes, tensor.spec(), device_));
+        range = InputRange::Contiguous(tensor.spec());
       }
-      result_.constants.push_back(std::move(tensor));
-      SetValue(constant.value,
-               NewOperand(BlockKind::kConstant, static_cast<int>(i), graph_.spec(constant.value),
-                          graph_.ValueName(constant.value)));
+      const int block = AddBlock(BlockKind::kConstant, static_cast<int>(i), range.bytes,
+                                 graph_.ValueName(constant.value));
+      SetValue(constant.value, {block, range.layout});
+      result_.constants.push_back(BufferView::Of(*tensor.buffer(), range.start, range.bytes));
+      result_.constant_buffers.push_back(tensor.buffer());
     }
     return absl::OkStatus();
   }

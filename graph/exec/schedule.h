@@ -69,7 +69,8 @@ struct Schedule {
   std::vector<Step> steps;
   std::vector<StepNote> notes;
   std::vector<TensorSpec> outputs;  // those of the graph, then those of its updates
-  std::vector<Tensor> constants;    // contiguous, on the device
+  std::vector<BufferView> constants;
+  std::vector<Ref<Buffer>> constant_buffers;  // what those views are of
   MemoryPlan plan;
 
   // `graph` is what LowerGraph returned for the device. `inputs`: how each input of the graph lies

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "tandem/tests/graph/hybrid_fixture.h"
 
 namespace tandem {
@@ -133,6 +134,24 @@ TEST_F(HybridForwardTest, StridedInputs) {
   const auto actual = Call(*net, {&x, 1});
   ASSERT_TRUE(actual.ok()) << actual.status();
   ExpectSameBits((*actual)[0], (*expected)[0]);
+}
+
+// An identity makes a strided value contiguous, which a kernel may notice.
+TEST_F(HybridForwardTest, IdentitiesOfViewsKeepTheirBits) {
+  const Tensor w = Random({5, 301});
+  const HybridFunction::Body body = [&](absl::Span<const Tensor> in) -> absl::StatusOr<TensorList> {
+    TANDEM_ASSIGN_OR_RETURN(Tensor t, Op("transpose", {in[0]}));
+    TANDEM_ASSIGN_OR_RETURN(t, Op("identity", {t}));
+    TANDEM_ASSIGN_OR_RETURN(Tensor y, Op("matmul", {t, w}, {{"transpose_b", true}}));
+    return TensorList{y};
+  };
+  for (const int64_t rows : {1, 2, 4, 9}) {
+    const Tensor x = Random({301, rows});
+    Ref<HybridFunction> net = Hybrid(body);
+    const auto y = Call(*net, {&x, 1});
+    ASSERT_TRUE(y.ok()) << y.status();
+    ExpectSameBits((*y)[0], (*body({&x, 1}))[0], absl::StrCat(rows, " rows"));
+  }
 }
 
 TEST_F(HybridForwardTest, EightThreadsRunOneFunction) {
