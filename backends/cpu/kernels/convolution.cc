@@ -143,8 +143,8 @@ void Forward(const ConvParams<T>& p, std::byte* const* buffers, CpuThreadPool& p
   }
   ForImageGroups(p, workspace, pool, [&](int64_t image, int64_t group, T* planes) {
     const int64_t in_channel = image * g.in_channels + group * g.group_in_channels();
-    FillPlanes(p.planes, x + in_channel * in_plane, g.group_in_channels(), g.height.input,
-               g.width.input, planes);
+    FillPlanes(*p.kernels, p.planes, x + in_channel * in_plane, g.group_in_channels(),
+               g.height.input, g.width.input, planes);
     const Correlation<T> correlation = {p.kernels,
                                         m,
                                         k,
@@ -245,8 +245,8 @@ void BackwardInput(const ConvParams<T>& p, std::byte* const* buffers, CpuThreadP
 
   ForImageGroups(p, workspace, pool, [&](int64_t image, int64_t group, T* planes) {
     const int64_t out_channel = image * g.out_channels + group * depth;
-    FillPlanes(p.planes, grad + out_channel * out_plane, depth, g.height.output, g.width.output,
-               planes);
+    FillPlanes(*p.kernels, p.planes, grad + out_channel * out_plane, depth, g.height.output,
+               g.width.output, planes);
     T* to = dx + (image * g.in_channels + group * m) * in_plane;
     for_phases([&](int64_t y, int64_t x, int64_t first, int64_t k) {
       if (y >= g.height.input || x >= g.width.input) return;
@@ -315,10 +315,10 @@ void BackwardWeight(const ConvParams<T>& p, std::byte* const* buffers, CpuThread
             images, GrainFor(p.plane_elements + p.grad_elements), [&](int64_t first, int64_t last) {
               for (int64_t i = first; i < last; ++i) {
                 const int64_t in = (image + i) * g.in_channels + group * g.group_in_channels();
-                FillPlanes(p.planes, x + in * in_plane, g.group_in_channels(), g.height.input,
-                           g.width.input, planes + i * p.plane_elements);
+                FillPlanes(*p.kernels, p.planes, x + in * in_plane, g.group_in_channels(),
+                           g.height.input, g.width.input, planes + i * p.plane_elements);
                 const int64_t out = (image + i) * g.out_channels + group * rows;
-                FillPlanes(p.grad_planes, grad + out * out_plane, rows, g.height.output,
+                FillPlanes(*p.kernels, p.grad_planes, grad + out * out_plane, rows, g.height.output,
                            g.width.output, grad_planes + i * p.grad_elements);
               }
             });

@@ -28,22 +28,17 @@ PlaneAxis OutputGradientAxis(const WindowAxis& w) {
           .size = DivideRoundUp(w.input, w.stride) + last - first};
 }
 
-template <typename T>
-void FillRow(const PlaneAxis& axis, int64_t phase, const T* from, int64_t cols, T* to) {
-  const int64_t start = axis.origin + phase;  // column of position 0
-  if (axis.stride == 1) {
-    const int64_t begin = std::clamp<int64_t>(-start, 0, axis.size);
-    const int64_t end = std::clamp<int64_t>(cols - start, begin, axis.size);
-    std::fill(to, to + begin, T());
-    std::copy(from + start + begin, from + start + end, to + begin);
-    std::fill(to + end, to + axis.size, T());
-    return;
+// The positions of `phase` whose element is one of `elements`.
+struct Inside {
+  Inside(const PlaneAxis& axis, int64_t phase, int64_t elements) {
+    const int64_t start = axis.origin + phase;  // the element at position 0
+    begin = std::clamp<int64_t>(-FloorDivide(start, axis.stride), 0, axis.size);
+    end = std::clamp<int64_t>(-FloorDivide(start - elements, axis.stride), begin, axis.size);
+    element = start + begin * axis.stride;
   }
-  for (int64_t i = 0; i < axis.size; ++i) {
-    const int64_t column = start + i * axis.stride;
-    to[i] = column >= 0 && column < cols ? from[column] : T();
-  }
-}
+  int64_t begin, end;  // positions
+  int64_t element;     // at `begin`
+};
 
 }  // namespace
 
@@ -70,33 +65,42 @@ absl::StatusOr<int64_t> PlaneElements(const PlaneLayout& layout, int64_t channel
 }
 
 template <typename T>
-void FillPlanes(const PlaneLayout& layout, const T* images, int64_t channels, int64_t rows,
-                int64_t cols, T* planes) {
+void FillPlanes(const GemmKernels<T>& kernels, const PlaneLayout& layout, const T* images,
+                int64_t channels, int64_t rows, int64_t cols, T* planes) {
   const PlaneAxis& height = layout.height;
   const PlaneAxis& width = layout.width;
   const bool identical = height.stride == 1 && width.stride == 1 && height.origin == 0 &&
                          width.origin == 0 && height.size == rows && width.size == cols;
   if (identical) {
-    planes = std::copy_n(images, channels * rows * cols, planes);
-    std::fill_n(planes, kPlaneSlack, T());
+    std::copy_n(images, channels * rows * cols, planes);
+    std::fill_n(planes + channels * rows * cols, kPlaneSlack, T());
     return;
   }
-  for (int64_t c = 0; c < channels; ++c) {
-    const T* image = images + c * rows * cols;
-    for (int64_t py = 0; py < height.phases; ++py) {
-      for (int64_t px = 0; px < width.phases; ++px) {
-        for (int64_t q = 0; q < height.size; ++q, planes += width.size) {
-          const int64_t row = q * height.stride + py + height.origin;
-          if (row < 0 || row >= rows) {
-            std::fill_n(planes, width.size, T());
-          } else {
-            FillRow(width, px, image + row * cols, cols, planes);
+  // To clear everything at once is faster than to find out where the padding is.
+  std::fill_n(planes, channels * layout.channel() + kPlaneSlack, T());
+  for (int64_t py = 0; py < height.phases; ++py) {
+    const Inside y(height, py, rows);
+    for (int64_t px = 0; px < width.phases; ++px) {
+      const Inside x(width, px, cols);
+      if (y.begin == y.end || x.begin == x.end) continue;
+      T* to = planes + (py * width.phases + px) * layout.plane() + y.begin * width.size + x.begin;
+      const T* from = images + y.element * cols + x.element;
+      for (int64_t c = 0; c < channels; ++c) {
+        if (width.stride == 1) {
+          kernels.copy_block(y.end - y.begin, x.end - x.begin, from, height.stride * cols, to,
+                             width.size);
+        } else {
+          for (int64_t q = 0; q < y.end - y.begin; ++q) {
+            for (int64_t i = 0; i < x.end - x.begin; ++i) {
+              to[q * width.size + i] = from[q * height.stride * cols + i * width.stride];
+            }
           }
         }
+        from += rows * cols;
+        to += layout.channel();
       }
     }
   }
-  std::fill_n(planes, kPlaneSlack, T());
 }
 
 template <typename T>
@@ -156,8 +160,9 @@ void Correlate(const Correlation<T>& c, const T* planes, T* out, CpuThreadPool& 
   });
 }
 
-#define TANDEM_INSTANTIATE_PLANES(T)                                                     \
-  template void FillPlanes(const PlaneLayout&, const T*, int64_t, int64_t, int64_t, T*); \
+#define TANDEM_INSTANTIATE_PLANES(T)                                                              \
+  template void FillPlanes(const GemmKernels<T>&, const PlaneLayout&, const T*, int64_t, int64_t, \
+                           int64_t, T*);                                                          \
   template void Correlate(const Correlation<T>&, const T*, T*, CpuThreadPool&)
 TANDEM_INSTANTIATE_PLANES(float);
 TANDEM_INSTANTIATE_PLANES(double);

@@ -58,8 +58,8 @@ absl::StatusOr<int64_t> PlaneElements(const PlaneLayout& layout, int64_t channel
 // Writes the planes of `channels` images of rows x cols elements; zero where there is no element.
 // Also zeroes the slack.
 template <typename T>
-void FillPlanes(const PlaneLayout& layout, const T* images, int64_t channels, int64_t rows,
-                int64_t cols, T* planes);
+void FillPlanes(const GemmKernels<T>& kernels, const PlaneLayout& layout, const T* images,
+                int64_t channels, int64_t rows, int64_t cols, T* planes);
 
 // out[m * channel + j * row + i * col] = sum_k weight[m, k] planes[offsets[k] + j * width + i].
 template <typename T>
