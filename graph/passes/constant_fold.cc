@@ -91,9 +91,11 @@ class Folder {
     return *std::move(results);
   }
 
+  // True if constants stand for the results now.
   absl::StatusOr<bool> Fold(const Node& node, GraphRewriter& rewriter) {
     const TensorList results = Evaluate(node);
     if (results.empty()) return false;
+    bool replace = !node.op->view;
     if (results.size() != node.outputs.size()) {
       return absl::InternalError(absl::StrCat(DescribeNode(graph_, node), ": evaluation gives ",
                                               results.size(), " results"));
@@ -103,8 +105,13 @@ class Folder {
         return absl::InternalError(
             absl::StrCat(DescribeNode(graph_, node), ": evaluation gives no result ", i));
       }
-      TANDEM_RETURN_IF_ERROR(rewriter.ReplaceByConstant(node.outputs[i], results[i]));
       known_[node.outputs[i]] = {true, nullptr, results[i]};
+      replace = replace && results[i].is_contiguous();
+    }
+    // A constant is made contiguous, where this result is not, and kernels may notice that.
+    if (!replace) return false;
+    for (size_t i = 0; i < results.size(); ++i) {
+      TANDEM_RETURN_IF_ERROR(rewriter.ReplaceByConstant(node.outputs[i], results[i]));
     }
     context_.Note(absl::StrCat(DescribeNode(graph_, node), ": folded to ",
                                absl::StrJoin(results, ", ", [](std::string* out, const Tensor& t) {

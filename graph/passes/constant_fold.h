@@ -5,7 +5,8 @@
 //   %2 = add(%0, %1) : f32[]     // becomes   %c0 = constant dense<[3.0]> : f32[]
 //
 // The evaluator of the context runs the kernels that the graph would run, so the bits are the same.
-// Creation ops (full, arange) count as constants but stay what they are, since they take less memory.
+// Creation ops (full, arange) and views of constants count as constants but stay what they are: they
+// take less memory, and a kernel may sum strided memory in another order.
 // A node is folded only if its results are at most kMaxBytes and not larger than its inputs: a
 // broadcast constant would cost more memory than it saves time. An evaluation that fails leaves the
 // node, which then fails where and when it is run.

@@ -33,6 +33,24 @@ TEST_F(ConstantFoldTest, FoldsChainsOfConstants) {
   EXPECT_THAT(Changes(), ElementsAre("%3 = mul: folded to f32[2]", "%4 = neg: folded to f32[2]"));
 }
 
+TEST_F(ConstantFoldTest, ViewsStayButCountAsConstants) {
+  EXPECT_EQ(After(ConstantFold(),
+                  R"(graph @g() -> (f32[2,1] "a", f32[2,1] "b") {
+  %c0 = constant dense<[1.0, 2.0]> : f32[2]
+  %1 = reshape(%c0) {shape=[2,1]} : f32[2,1]
+  %2 = neg(%1) : f32[2,1]
+  return %1, %2
+}
+)"),
+            R"(graph @g() -> (f32[2,1] "a", f32[2,1] "b") {
+  %c0 = constant dense<[1.0, 2.0]> : f32[2]
+  %1 = reshape(%c0) {shape=[2,1]} : f32[2,1]
+  %c1 = constant dense<[-1.0, -2.0]> : f32[2,1]
+  return %1, %c1
+}
+)");
+}
+
 TEST_F(ConstantFoldTest, DoesNotFoldWhatGrows) {
   const std::string grows =
       "graph @g() -> (f32[3,3] \"y\") {\n"

@@ -1,6 +1,7 @@
 #include "tandem/graph/passes/identity_elimination.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -20,32 +21,47 @@ std::vector<int64_t> TransposeAxes(const Node& node, int rank) {
   return axes;
 }
 
-// An op that keeps the elements and their order whenever the type stays the same.
-bool OnlyChangesType(absl::string_view op) {
-  constexpr absl::string_view kOps[] = {"identity", "cast",        "reshape", "broadcast_to",
-                                        "squeeze",  "expand_dims", "split",   "concat"};
-  return std::find(std::begin(kOps), std::end(kOps), op) != std::end(kOps);
+bool IsOneOf(absl::string_view op, std::initializer_list<absl::string_view> ops) {
+  return std::find(ops.begin(), ops.end(), op) != ops.end();
 }
 
 class Eliminator {
  public:
   Eliminator(const Graph& graph, bool keep_stop_gradient)
-      : graph_(graph), keep_stop_gradient_(keep_stop_gradient) {}
+      : graph_(graph),
+        keep_stop_gradient_(keep_stop_gradient),
+        contiguous_(graph.values().size(), false) {
+    for (const GraphConstant& constant : graph.constants()) {
+      contiguous_[constant.value] = constant.tensor.is_contiguous();
+    }
+  }
 
-  // The value that the node's output is equal to; -1 if there is none.
-  ValueId EqualValue(const Node& node) const {
+  // The value that the node's output is equal to; -1 if there is none. To be asked for every node,
+  // in the graph's order.
+  ValueId EqualValue(const Node& node) {
+    const ValueId equal = FindEqualValue(node);
+    // Kernels write contiguous memory. A decomposition may end in a view.
+    const bool written = node.op->view == nullptr && node.op->decompose == nullptr;
+    for (const ValueId output : node.outputs) {
+      contiguous_[output] = equal >= 0 ? contiguous_[equal] : written;
+    }
+    return equal;
+  }
+
+ private:
+  ValueId FindEqualValue(const Node& node) const {
     if (node.inputs.size() != 1 || node.outputs.size() != 1) return -1;
     const ValueId input = node.inputs[0];
     const absl::string_view op = node.op->name;
     if (op == "transpose") return TransposedValue(node);
     if (graph_.spec(input) != graph_.spec(node.outputs[0])) return -1;
-    if (OnlyChangesType(op)) return input;
-    if (op == "stop_gradient" && !keep_stop_gradient_) return input;
-    if (op == "slice" && TakesAll(node)) return input;
+    if (op == "stop_gradient") return keep_stop_gradient_ ? -1 : input;
+    if (op == "slice") return TakesAll(node) ? input : -1;
+    if (IsOneOf(op, {"reshape", "broadcast_to", "squeeze", "split"})) return input;
+    if (IsOneOf(op, {"identity", "cast", "concat"}) && contiguous_[input]) return input;
     return -1;
   }
 
- private:
   // With the shape unchanged a slice took everything, unless it took it backwards.
   static bool TakesAll(const Node& node) {
     const std::vector<int64_t>& strides = node.attrs.Ints("strides");
@@ -69,12 +85,14 @@ class Eliminator {
 
   const Graph& graph_;
   const bool keep_stop_gradient_;
+  // By value: it surely lies contiguous in memory.
+  std::vector<bool> contiguous_;
 };
 
 }  // namespace
 
 absl::StatusOr<Graph> IdentityElimination::Run(const Graph& graph, PassContext& context) const {
-  const Eliminator eliminator(graph, keep_stop_gradient_);
+  Eliminator eliminator(graph, keep_stop_gradient_);
   TANDEM_ASSIGN_OR_RETURN(GraphRewriter rewriter, GraphRewriter::Create(graph));
   for (const Node& node : graph.nodes()) {
     const ValueId equal = eliminator.EqualValue(node);

@@ -2,10 +2,13 @@
 //
 //   %1 = reshape(%x) {shape=[2,3]} : f32[2,3]     // gone, if %x is f32[2,3]
 //
-// Which: identity and stop_gradient; cast to the same dtype; reshape, broadcast_to, squeeze and
-// expand_dims to the same shape; transpose that moves no axis, and one that undoes another; slice of
-// everything; split into and concat of one part. Exact. Not for a graph that is differentiated
-// later, since stop_gradient is gone.
+// Which: stop_gradient; reshape, broadcast_to and squeeze to the same shape; slice of everything;
+// split into one part; transpose that moves no axis, and one that undoes another: views, which leave
+// elements where they are. And identity, cast to the same dtype, and concat of one part, which copy,
+// if what they copy is contiguous already: a copy of a strided view stays, because a kernel may sum
+// in another order when it reads strided memory.
+//
+// So it is exact. Not for a graph that is differentiated later, since stop_gradient is gone.
 #ifndef TANDEM_GRAPH_PASSES_IDENTITY_ELIMINATION_H_
 #define TANDEM_GRAPH_PASSES_IDENTITY_ELIMINATION_H_
 

@@ -13,26 +13,28 @@ class IdentityEliminationTest : public PassFixture {};
 TEST_F(IdentityEliminationTest, RemovesWhatDoesNothing) {
   EXPECT_EQ(After(IdentityElimination(),
                   R"(graph @g(%x: f32[2,3] argument) -> (f32[2,3] "y") {
-  %1 = identity(%x) : f32[2,3]
-  %2 = cast(%1) {dtype=f32} : f32[2,3]
-  %3 = reshape(%2) {shape=[2,3]} : f32[2,3]
-  %4 = stop_gradient(%3) : f32[2,3]
-  %5 = transpose(%4) {axes=[0,-1]} : f32[2,3]
-  %6 = broadcast_to(%5) {shape=[2,3]} : f32[2,3]
-  %7 = slice(%6) {begin=[0], end=[2]} : f32[2,3]
-  %8 = concat(%7) : f32[2,3]
-  %9 = squeeze(%8) : f32[2,3]
-  %10 = exp(%9) : f32[2,3]
-  return %10
+  %1 = neg(%x) : f32[2,3]
+  %2 = identity(%1) : f32[2,3]
+  %3 = cast(%2) {dtype=f32} : f32[2,3]
+  %4 = reshape(%3) {shape=[2,3]} : f32[2,3]
+  %5 = stop_gradient(%4) : f32[2,3]
+  %6 = transpose(%5) {axes=[0,-1]} : f32[2,3]
+  %7 = broadcast_to(%6) {shape=[2,3]} : f32[2,3]
+  %8 = slice(%7) {begin=[0], end=[2]} : f32[2,3]
+  %9 = concat(%8) : f32[2,3]
+  %10 = squeeze(%9) : f32[2,3]
+  %11 = exp(%10) : f32[2,3]
+  return %11
 }
 )"),
             R"(graph @g(%x: f32[2,3] argument) -> (f32[2,3] "y") {
-  %1 = exp(%x) : f32[2,3]
-  return %1
+  %1 = neg(%x) : f32[2,3]
+  %2 = exp(%1) : f32[2,3]
+  return %2
 }
 )");
   EXPECT_EQ(Changes().size(), 9);
-  EXPECT_EQ(Changes()[1], "%2 = cast: is %1");
+  EXPECT_EQ(Changes()[1], "%3 = cast: is %2");
 }
 
 TEST_F(IdentityEliminationTest, KeepsWhatMovesOrChangesElements) {
@@ -48,6 +50,20 @@ TEST_F(IdentityEliminationTest, KeepsWhatMovesOrChangesElements) {
 )";
   EXPECT_EQ(After(IdentityElimination(), text), text);
   EXPECT_TRUE(Changes().empty());
+}
+
+// Kernels may add up in another order where memory is strided, so that copy must stay.
+TEST_F(IdentityEliminationTest, KeepsCopiesOfWhatMayBeStrided) {
+  const std::string text =
+      R"(graph @g(%x: f32[2,3] argument) -> (f32[3,2] "a", f32[2,3] "b", f32[3,2] "c") {
+  %1 = transpose(%x) : f32[3,2]
+  %2 = identity(%1) : f32[3,2]
+  %3 = cast(%x) {dtype=f32} : f32[2,3]
+  %4 = concat(%1) : f32[3,2]
+  return %2, %3, %4
+}
+)";
+  EXPECT_EQ(After(IdentityElimination(), text), text);
 }
 
 TEST_F(IdentityEliminationTest, ATransposeUndoesAnother) {

@@ -2,7 +2,7 @@
 //
 //   EXPECT_EQ(After(DeadCode(), "graph @g…"), "graph @g…");
 //
-// The evaluator knows add, mul and neg of f32, full, and that sqrt fails.
+// The evaluator knows add, mul, neg and reshape of f32, full, and that sqrt fails.
 #ifndef TANDEM_GRAPH_PASSES_PASS_FIXTURE_H_
 #define TANDEM_GRAPH_PASSES_PASS_FIXTURE_H_
 
@@ -61,6 +61,8 @@ class PassFixture : public GraphFixture {
         result[i] = operand(0) + operand(1);
       } else if (op.name == "mul") {
         result[i] = operand(0) * operand(1);
+      } else if (op.name == "reshape") {
+        result[i] = operand(0);
       } else if (op.name == "neg") {
         result[i] = -operand(0);
       } else if (op.name == "full") {
