@@ -19,7 +19,7 @@ namespace tandem {
 
 enum class HybridNumerics : uint8_t {
   kStrict,  // eager and graph agree bit for bit, forward and backward: only exact rewrites
-  kFast,    // rewrites that change rounding are allowed
+  kFast,    // passes may change rounding; all passes so far are exact
 };
 
 struct HybridOptions {
@@ -46,9 +46,6 @@ struct HybridOptions {
   // Names of the arguments in the graph. Those that are missing are "data" (if there is one
   // argument) or "data0", "data1", …
   std::vector<std::string> input_names = {};
-  // What else the body depends on that is not a tensor ("num_steps=3"). Part of the cache's key.
-  std::string static_attributes = {};
-
   // INVALID_ARGUMENT for static_shape without static_alloc (R34), or bounds that cannot work.
   absl::Status Validate() const;
 };
