@@ -24,7 +24,7 @@
 
 namespace tandem {
 
-// --- making ---------------------------------------------------------------------------------------
+// --- making --------------------------------------------------------------------------------------
 
 // A copy of the values, of rank 1, or of `shape`, whose number of elements must be theirs.
 template <typename T = float>
@@ -65,7 +65,7 @@ void Seed(uint64_t seed);
 // A copy on another device, row-major; `x` itself if it is there already.
 Tensor CopyTo(const Tensor& x, Device& device);
 
-// --- reading --------------------------------------------------------------------------------------
+// --- reading -------------------------------------------------------------------------------------
 
 // All elements, row-major. INVALID_ARGUMENT unless T stores the tensor's dtype.
 template <typename T = float>
@@ -80,10 +80,11 @@ T Item(const Tensor& x) {
 // The only element, of any dtype, as double.
 double ItemAsDouble(const Tensor& x);
 
-// Values as nested rows (shortened where there are many), and what it is; a symbol describes itself.
+// Values as nested rows (shortened where there are many), and what it is; a symbol describes
+// itself.
 std::ostream& operator<<(std::ostream& out, const Tensor& x);
 
-// --- writing --------------------------------------------------------------------------------------
+// --- writing -------------------------------------------------------------------------------------
 
 // x[begin[0]:end[0], begin[1]:end[1], …] = value, which is broadcast. Tensors never change: `x` is
 // rebound to a new one; other handles keep the old values. A traced tensor is refused with

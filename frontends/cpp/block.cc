@@ -74,7 +74,7 @@ Block::Block(Block&& other) noexcept
   other.identity_ = std::make_shared<internal::BlockIdentity>();
 }
 
-// --- calling --------------------------------------------------------------------------------------
+// --- calling -------------------------------------------------------------------------------------
 
 TensorList Block::Apply(const TensorList& inputs) {
   SettleHint();
@@ -181,7 +181,7 @@ void Block::PrepareParameters(const TensorList& inputs) {
   parameters_ready_.store(true, std::memory_order_release);
 }
 
-// --- structure ------------------------------------------------------------------------------------
+// --- structure -----------------------------------------------------------------------------------
 
 void Block::SettleHint() const {
   if (identity_->hint.empty()) identity_->hint = Lowercase(ClassName(*this));
@@ -261,7 +261,7 @@ Parameter& Block::AdoptParameter(ParameterPtr parameter) {
   return *parameters_.back();
 }
 
-// --- parameters -----------------------------------------------------------------------------------
+// --- parameters ----------------------------------------------------------------------------------
 
 void Block::CollectInto(std::vector<ParameterPtr>* parameters) const {
   SettleHint();
@@ -378,7 +378,7 @@ void Block::LoadParameters(const std::string& path, const LoadOptions& options) 
   for (const auto& [parameter, tensor] : found) parameter->SetData(tensor);
 }
 
-// --- compiling ------------------------------------------------------------------------------------
+// --- compiling -----------------------------------------------------------------------------------
 
 void Block::Hybridize(const HybridizeOptions& options) {
   Check(options.ToHybridOptions().Validate());

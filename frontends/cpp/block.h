@@ -17,8 +17,8 @@
 //   Tensor y = net(x);
 //
 // HybridBlock (hybrid_block.h) is the kind that can be compiled.
-// Thread rules: build, Initialize, Load by one thread. A forward whose parameters have values may run
-// on many threads at once, if the Forward that the user wrote may.
+// Thread rules: build, Initialize, Load by one thread. A forward whose parameters have values may
+// run on many threads at once, if the Forward that the user wrote may.
 #ifndef TANDEM_FRONTENDS_CPP_BLOCK_H_
 #define TANDEM_FRONTENDS_CPP_BLOCK_H_
 
@@ -107,8 +107,8 @@ class Block {
   virtual bool is_hybrid() const { return false; }
 
   // --- parameters ---
-  // Own and below, parents first, each once; only names that `pattern`, a regular expression, matches
-  // from their start.
+  // Own and below, parents first, each once; only names that `pattern`, a regular expression,
+  // matches from their start.
   ParameterList CollectParameters(absl::string_view pattern = "") const;
   // Gives every parameter a first value: now, or at the first forward where a shape is not known.
   // Parameters that have one keep it, unless `force`.

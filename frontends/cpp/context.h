@@ -24,8 +24,8 @@ void Initialize();
 // Opens a device: "cpu", "cpu:0". Throws NOT_FOUND or UNAVAILABLE with the reason.
 Device& OpenDevice(absl::string_view id);
 
-// Where tensors are made unless a device is named: that of the innermost DeviceScope of this thread,
-// or "cpu:0".
+// Where tensors are made unless a device is named: that of the innermost DeviceScope of this
+// thread, or "cpu:0".
 Device& DefaultDevice();
 
 class DeviceScope {

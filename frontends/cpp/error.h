@@ -1,7 +1,7 @@
 // Error: how the C++ front end reports what went wrong.
 //
-// Below the front ends every function returns absl::Status; here, and only here, a status becomes an
-// exception, so that model code reads like formulas.
+// Below the front ends every function returns absl::Status; here, and only here, a status becomes
+// an exception, so that model code reads like formulas.
 //
 //   try {
 //     Tensor y = MatMul(a, b);

@@ -39,7 +39,7 @@ HybridBlock::~HybridBlock() = default;
 HybridBlock::HybridBlock(HybridBlock&& other) noexcept
     : Block(std::move(other)), options_(other.options_) {}
 
-// --- forward --------------------------------------------------------------------------------------
+// --- forward -------------------------------------------------------------------------------------
 
 Tensor HybridBlock::HybridForward(const Tensor& x, const Params& p) { return Forward(x); }
 
@@ -86,7 +86,7 @@ void HybridBlock::RememberInputs(const TensorList& inputs) {
   last_device_ = inputs[0].device();
 }
 
-// --- compiling ------------------------------------------------------------------------------------
+// --- compiling -----------------------------------------------------------------------------------
 
 void HybridBlock::Hybridize(const HybridizeOptions& options) {
   Block::Hybridize(options);

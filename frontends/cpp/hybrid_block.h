@@ -19,9 +19,9 @@
 //   y = net(x2);          // the graph runs, the body does not
 //
 // A parameter that the block declares arrives as an argument: data when it runs imperatively, a
-// variable of the graph in a trace (R16). Only the outermost hybridized block compiles; those inside
-// become part of its graph. Results are the same bits (strict numerics).
-// Thread rules: as for Block; a compiled block may be called by many threads at once.
+// variable of the graph in a trace (R16). Only the outermost hybridized block compiles; those
+// inside become part of its graph. Results are the same bits (strict numerics). Thread rules: as
+// for Block; a compiled block may be called by many threads at once.
 #ifndef TANDEM_FRONTENDS_CPP_HYBRID_BLOCK_H_
 #define TANDEM_FRONTENDS_CPP_HYBRID_BLOCK_H_
 

@@ -11,9 +11,9 @@
 //     HybridSequential other;           // "hybridsequential0"
 //   }
 //
-// Names are settled when they are first used (a forward, a look at the name), so that a block can be
-// built before its parent.
-// Thread rules: each thread has its own scopes; outside of them the numbers are the process's.
+// Names are settled when they are first used (a forward, a look at the name), so that a block can
+// be built before its parent. Thread rules: each thread has its own scopes; outside of them the
+// numbers are the process's.
 #ifndef TANDEM_FRONTENDS_CPP_NAME_SCOPE_H_
 #define TANDEM_FRONTENDS_CPP_NAME_SCOPE_H_
 

@@ -109,8 +109,8 @@ TANDEM_COMPOUND_OPERATOR(/, internal::BinaryOp::kDiv)
 #undef TANDEM_COMPOUND_OPERATOR
 
 Tensor operator-(const internal::TensorOperand& x);
-// Where x is 0. Takes the tensor itself, so its errors have no line: a conversion would compete with
-// the one to bool.
+// Where x is 0. Takes the tensor itself, so its errors have no line: a conversion would compete
+// with the one to bool.
 Tensor operator!(const Tensor& x);
 
 }  // namespace tandem

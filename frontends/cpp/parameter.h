@@ -60,8 +60,8 @@ class Parameter {
   // True between Initialize and the first forward, where the shape was not known.
   bool deferred() const { return pending_device_ != nullptr && !initialized(); }
 
-  // The value, read through this thread's interpreter: a symbol in a trace. FAILED_PRECONDITION says
-  // what to do if there is none yet.
+  // The value, read through this thread's interpreter: a symbol in a trace. FAILED_PRECONDITION
+  // says what to do if there is none yet.
   Tensor Data() const;
   // Replaces the value (copied to the parameter's device if it lies elsewhere). INVALID_ARGUMENT
   // unless shape and dtype fit. The gradient's meaning is the caller's business.

@@ -20,9 +20,10 @@ namespace tandem {
 
 class SymbolBlock : public HybridBlock {
  public:
-  // Reads a model. `input_names` are its arguments in the order in which the block takes them; empty:
-  // the file's order. `params_file` may be empty for a packed model. Throws with the path for a file
-  // that is not there or not right, and INVALID_ARGUMENT listing the arguments there are.
+  // Reads a model. `input_names` are its arguments in the order in which the block takes them;
+  // empty: the file's order. `params_file` may be empty for a packed model. Throws with the path
+  // for a file that is not there or not right, and INVALID_ARGUMENT listing the arguments there
+  // are.
   static BlockRef<SymbolBlock> Imports(const std::string& symbol_file,
                                        const std::vector<std::string>& input_names,
                                        const std::string& params_file = "",

@@ -238,8 +238,8 @@ std::string Definition(const OpDef& op) {
 
 constexpr char kHeaderStart[] = R"(// Generated from the op registry by frontends/cpp/codegen.
 //
-// One function for each op. They run on this thread's interpreter: at once, or, for symbols and in a
-// hybridized block's trace, into the graph. Errors are thrown as tandem::Error with the op, the
+// One function for each op. They run on this thread's interpreter: at once, or, for symbols and in
+// a hybridized block's trace, into the graph. Errors are thrown as tandem::Error with the op, the
 // shapes, the rule and the line that called.
 //
 //   Tensor y = Sum(x, {.axes = {0}, .keepdims = true});

@@ -5,10 +5,10 @@
 //     Train(batch[0], batch[1]);
 //   }
 //
-// The order depends on the seed and the epoch only, never on the workers: two runs with one seed see
-// the same batches. Without a seed of its own a loader takes one from the process's generator when
-// it is made, so random::Seed makes it repeatable, too.
-// Thread rules: one thread iterates; several epochs may be open at once.
+// The order depends on the seed and the epoch only, never on the workers: two runs with one seed
+// see the same batches. Without a seed of its own a loader takes one from the process's generator
+// when it is made, so random::Seed makes it repeatable, too. Thread rules: one thread iterates;
+// several epochs may be open at once.
 #ifndef TANDEM_FRONTENDS_CPP_DATA_DATA_LOADER_H_
 #define TANDEM_FRONTENDS_CPP_DATA_DATA_LOADER_H_
 

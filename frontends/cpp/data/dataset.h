@@ -70,8 +70,8 @@ DatasetPtr Transform(DatasetPtr dataset, std::function<Sample(Sample)> function,
                      Apply apply = Apply::kSample);
 
 // Fashion-MNIST (H. Xiao, K. Rasul, R. Vollgraf, 2017): 28x28 grey images of ten kinds of clothes.
-// `split` is "train" (60,000) or "test" (10,000). Samples: u8[28,28,1], i32[]. `folder` holds the four
-// .gz files; throws if they are not there or not right.
+// `split` is "train" (60,000) or "test" (10,000). Samples: u8[28,28,1], i32[]. `folder` holds the
+// four .gz files; throws if they are not there or not right.
 DatasetPtr FashionMnist(const std::string& split, const std::string& folder);
 // "T-shirt/top", "Trouser", …
 absl::Span<const char* const> FashionMnistClasses();

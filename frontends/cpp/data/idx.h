@@ -1,12 +1,11 @@
-// IDX files: the array format of MNIST and its relatives (Y. LeCun, C. Cortes, C. Burges, "The MNIST
-// database"), plain or gzipped.
+// IDX files: the array format of MNIST and its relatives (Y. LeCun, C. Cortes, C. Burges, "The
+// MNIST database"), plain or gzipped.
 //
 //   TANDEM_ASSIGN_OR_RETURN(IdxArray images, ReadIdx("train-images-idx3-ubyte.gz"));
 //   images.spec.ToString();  // "u8[60000,28,28]"
 //
-// A header is a claim, not a fact: no more memory is taken than the file can back, and a header that
-// does not fit what follows is an error.
-// Thread rules: pure functions.
+// A header is a claim, not a fact: no more memory is taken than the file can back, and a header
+// that does not fit what follows is an error. Thread rules: pure functions.
 #ifndef TANDEM_FRONTENDS_CPP_DATA_IDX_H_
 #define TANDEM_FRONTENDS_CPP_DATA_IDX_H_
 

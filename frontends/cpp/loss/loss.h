@@ -4,8 +4,8 @@
 //   Tensor l = loss(net(x), labels);   // f32[batch]
 //   Backward(l);
 //
-// Every loss is the mean over all axes but the batch's, times `weight`, and times the optional third
-// input, a weight for each example, which is broadcast.
+// Every loss is the mean over all axes but the batch's, times `weight`, and times the optional
+// third input, a weight for each example, which is broadcast.
 #ifndef TANDEM_FRONTENDS_CPP_LOSS_LOSS_H_
 #define TANDEM_FRONTENDS_CPP_LOSS_LOSS_H_
 
@@ -58,8 +58,8 @@ struct SigmoidBinaryCrossEntropyOptions {
   int64_t batch_axis = 0;
 };
 
-// -(label · log p + (1 - label) · log(1 - p)) with p = sigmoid(prediction), computed so that it does
-// not overflow.
+// -(label · log p + (1 - label) · log(1 - p)) with p = sigmoid(prediction), computed so that it
+// does not overflow.
 class SigmoidBinaryCrossEntropyLoss : public Loss {
  public:
   explicit SigmoidBinaryCrossEntropyLoss(SigmoidBinaryCrossEntropyOptions options = {})
@@ -80,8 +80,8 @@ struct SoftmaxCrossEntropyOptions {
   int64_t batch_axis = 0;
 };
 
-// -log p[label] with p = softmax(prediction), or -Σ label · log p. Class numbers may be integers, or
-// floating point that holds them.
+// -log p[label] with p = softmax(prediction), or -Σ label · log p. Class numbers may be integers,
+// or floating point that holds them.
 class SoftmaxCrossEntropyLoss : public Loss {
  public:
   explicit SoftmaxCrossEntropyLoss(SoftmaxCrossEntropyOptions options = {})

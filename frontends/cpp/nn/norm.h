@@ -46,8 +46,8 @@ struct LayerNormOptions {
   int64_t in_channels = 0;
 };
 
-// Ba, Kiros and Hinton, "Layer Normalization", 2016: over one axis of each example. Parameters gamma
-// and beta, each of that axis' size.
+// Ba, Kiros and Hinton, "Layer Normalization", 2016: over one axis of each example. Parameters
+// gamma and beta, each of that axis' size.
 class LayerNorm : public HybridBlock {
  public:
   explicit LayerNorm(LayerNormOptions options = {});

@@ -1,4 +1,5 @@
-// Pooling over images: (batch, channels, height, width) to (batch, channels, out_height, out_width).
+// Pooling over images: (batch, channels, height, width) to (batch, channels, out_height,
+// out_width).
 //
 //   net.Add(nn::MaxPool2D(2), nn::AvgPool2D(3, {.strides = 2}), nn::GlobalAvgPool2D());
 #ifndef TANDEM_FRONTENDS_CPP_NN_POOL2D_H_

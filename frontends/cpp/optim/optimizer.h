@@ -57,7 +57,8 @@ class Optimizer {
   virtual std::string name() const = 0;
   // The names of the tensors that it keeps for each weight; they start as zeros.
   virtual std::vector<std::string> state_names() const = 0;
-  // What changes from step to step, for the step after `steps_done`. The first is the learning rate.
+  // What changes from step to step, for the step after `steps_done`. The first is the learning
+  // rate.
   virtual std::vector<double> Scalars(int64_t steps_done) const;
   // The update, with ops only.
   virtual UpdateOutput Update(const UpdateInput& input) const = 0;

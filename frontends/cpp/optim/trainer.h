@@ -36,9 +36,9 @@ struct TrainerOptions {
 
 class Trainer {
  public:
-  // Takes the parameters that are trained (grad_req other than kNone). INVALID_ARGUMENT if there are
-  // none, FAILED_PRECONDITION, with all names, if Initialize was not called for some. Their shapes
-  // may still be unknown.
+  // Takes the parameters that are trained (grad_req other than kNone). INVALID_ARGUMENT if there
+  // are none, FAILED_PRECONDITION, with all names, if Initialize was not called for some. Their
+  // shapes may still be unknown.
   Trainer(const ParameterList& parameters, std::unique_ptr<Optimizer> optimizer,
           TrainerOptions options = {});
   ~Trainer();
