@@ -34,7 +34,7 @@ ABSL_FLAG(int, threads, 0, "of the CPU backend; 0: one for each core");
 ABSL_FLAG(std::string, device, "cpu:0", "where to train");
 ABSL_FLAG(bool, hybridize, true, "compile the network after the first steps");
 ABSL_FLAG(int, eager_steps, 100, "steps before the network is hybridized");
-ABSL_FLAG(double, learning_rate, 1e-3, "of Adam, in the first half of the epochs");
+ABSL_FLAG(double, learning_rate, 3e-3, "of Adam; a quarter of it in the second half of the epochs");
 ABSL_FLAG(std::string, prefix, "", "where to export; empty: a temporary folder");
 ABSL_FLAG(bool, json, false, "print the result as one JSON object, last on standard output");
 
