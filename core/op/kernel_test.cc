@@ -64,5 +64,22 @@ TEST_F(KernelRegistryTest, ANameTwiceIsAnError) {
             absl::StatusCode::kAlreadyExists);
 }
 
+TEST_F(KernelRegistryTest, AKernelOfAnyOpComesAfterTheOpsOwn) {
+  KernelDef any = Kernel("any", "*", 1000);
+  any.supports = [](const KernelRequest& request) { return request.op.name == "relu"; };
+  ASSERT_TRUE(registry_.Register(std::move(any)).ok());
+  EXPECT_EQ(Find(DType::kI32), "any");
+  ASSERT_TRUE(registry_.Register(Kernel("own_f32", "relu", 0, {DType::kF32})).ok());
+  EXPECT_EQ(Find(DType::kF32), "own_f32");
+  EXPECT_EQ(Find(DType::kI32), "any");
+  op_.name = "other";
+  EXPECT_EQ(Find(DType::kI32), "none");
+  const auto kernels = registry_.KernelsOf("relu", DeviceType::Intern("test"));
+  ASSERT_EQ(kernels.size(), 2);
+  EXPECT_EQ(kernels[0]->name, "own_f32");
+  EXPECT_EQ(kernels[1]->name, "any");
+  EXPECT_EQ(registry_.KernelsOf("*", DeviceType::Intern("test")).size(), 1);
+}
+
 }  // namespace
 }  // namespace tandem
