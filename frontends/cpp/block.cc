@@ -62,8 +62,8 @@ class OutermostScope {
 
 }  // namespace
 
-Block::Block() : identity_(std::make_shared<internal::BlockIdentity>()) {}
-Block::~Block() = default;
+Block::Block() : identity_(std::make_shared<internal::BlockIdentity>(this)) {}
+Block::~Block() { identity_->set_source(nullptr); }
 
 Block::Block(Block&& other) noexcept
     : identity_(std::move(other.identity_)),
@@ -71,13 +71,13 @@ Block::Block(Block&& other) noexcept
       parameters_(std::move(other.parameters_)),
       parameters_ready_(other.parameters_ready_.load()) {
   // What was moved from stays a block that can be destroyed or called, with an error.
-  other.identity_ = std::make_shared<internal::BlockIdentity>();
+  identity_->set_source(this);
+  other.identity_ = std::make_shared<internal::BlockIdentity>(&other);
 }
 
 // --- calling -------------------------------------------------------------------------------------
 
 TensorList Block::Apply(const TensorList& inputs) {
-  SettleHint();
   const OutermostScope outermost_scope(this);
   const BlockScope scope(identity_->Local());
   std::optional<InterpreterScope> recorder;
@@ -183,21 +183,16 @@ void Block::PrepareParameters(const TensorList& inputs) {
 
 // --- structure -----------------------------------------------------------------------------------
 
-void Block::SettleHint() const {
-  if (identity_->hint.empty()) identity_->hint = Lowercase(ClassName(*this));
-}
+std::string Block::NameHint() const { return Lowercase(ClassName(*this)); }
 
-std::string Block::name() const {
-  SettleHint();
-  return identity_->Name();
-}
+std::string Block::name() const { return identity_->Name(); }
 
 void Block::SetName(std::string name) {
   if (!IsName(name)) {
     throw Error(absl::InvalidArgumentError(
         absl::StrCat("'", name, "' cannot be a block's name: use letters, digits, '_' and '.'")));
   }
-  identity_->local = std::move(name);
+  identity_->SetLocal(std::move(name));
 }
 
 std::string Block::type_name() const { return ClassName(*this); }
@@ -231,10 +226,7 @@ void Block::AddChild(std::string name, std::shared_ptr<Block> child) {
   }
   Check(CheckChild(name, *child));
   // A block that is shared keeps the name that its first parent gave it.
-  if (child->identity_->parent.expired()) {
-    child->identity_->parent = identity_;
-    child->identity_->local = name;
-  }
+  child->identity_->SetParent(identity_, name);
   children_.push_back({std::move(name), std::move(child)});
   identity_->Changed();
 }
@@ -264,7 +256,6 @@ Parameter& Block::AdoptParameter(ParameterPtr parameter) {
 // --- parameters ----------------------------------------------------------------------------------
 
 void Block::CollectInto(std::vector<ParameterPtr>* parameters) const {
-  SettleHint();
   for (const ParameterPtr& parameter : parameters_) {
     if (std::find(parameters->begin(), parameters->end(), parameter) == parameters->end()) {
       parameters->push_back(parameter);
@@ -307,7 +298,6 @@ void Block::Initialize(const InitializerPtr& init, Device* device, bool force) {
   Device& where = device != nullptr ? *device : DefaultDevice();
   std::vector<Block*> blocks = {this};
   for (size_t i = 0; i < blocks.size(); ++i) {
-    blocks[i]->SettleHint();
     if (force) blocks[i]->parameters_ready_.store(false, std::memory_order_release);
     for (const BlockChild& child : blocks[i]->children_) blocks.push_back(child.block.get());
   }

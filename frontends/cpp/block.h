@@ -76,10 +76,10 @@ struct BlockChild {
   std::shared_ptr<Block> block;
 };
 
-class Block {
+class Block : public internal::HintSource {
  public:
   Block();
-  virtual ~Block();
+  ~Block() override;
   Block(Block&& other) noexcept;
   Block& operator=(Block&&) = delete;
 
@@ -180,8 +180,8 @@ class Block {
 
  private:
   Tensor Single(TensorList outputs) const;
-  // Settles the type's name, which a constructor cannot know yet.
-  void SettleHint() const;
+  // Asked for late: a constructor cannot know the class yet.
+  std::string NameHint() const final;
   void PrepareParameters(const TensorList& inputs);
   void CollectInto(std::vector<ParameterPtr>* parameters) const;
   void CollectLocal(const std::string& prefix,

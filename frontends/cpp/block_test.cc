@@ -165,6 +165,17 @@ TEST(Block, NamesAreStableAndUnique) {
   EXPECT_THAT(ErrorOf([&] { outer.SetName("a b"); }), HasSubstr("name"));
 }
 
+// A child's name may be the first that is asked for.
+TEST(Block, AParentIsNamedByItsClass) {
+  NameScope scope;
+  PlainMlp net;
+  EXPECT_EQ(net.hidden_->name(), "plainmlp0_hidden");
+  EXPECT_EQ(net.hidden_->CollectParameters().names()[0], "plainmlp0_hidden_weight");
+  PlainMlp moved(std::move(net));
+  EXPECT_EQ(moved.name(), "plainmlp0");
+  EXPECT_EQ(moved.hidden_->name(), "plainmlp0_hidden");
+}
+
 TEST(Block, CollectsByPattern) {
   HybridSequential net = Mlp();
   net.SetName("mlp");

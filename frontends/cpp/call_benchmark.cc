@@ -77,8 +77,7 @@ void BM_TrainerStep(benchmark::State& state) {
   HybridSequential net;
   for (int i = 0; i < 4; ++i) net.Add(nn::Dense(2, {.in_units = 2}));
   net.Initialize();
-  Trainer trainer(net.CollectParameters(),
-                  std::make_unique<SGD>(SGDOptions{.momentum = 0.9}));
+  Trainer trainer(net.CollectParameters(), std::make_unique<SGD>(SGDOptions{.momentum = 0.9}));
   for (auto _ : state) {
     state.PauseTiming();
     Tensor y;

@@ -77,7 +77,7 @@ TensorList HybridBlock::Run(const TensorList& inputs) {
 }
 
 void HybridBlock::RememberInputs(const TensorList& inputs) {
-  absl::MutexLock lock(&mutex_);
+  LightMutexLock lock(&mutex_);
   bool same = last_inputs_.size() == inputs.size() && last_device_ != nullptr;
   for (size_t i = 0; same && i < inputs.size(); ++i) same = last_inputs_[i] == inputs[i].spec();
   if (same || inputs.empty() || inputs[0].device() == nullptr) return;
@@ -91,13 +91,13 @@ void HybridBlock::RememberInputs(const TensorList& inputs) {
 void HybridBlock::Hybridize(const HybridizeOptions& options) {
   Block::Hybridize(options);
   options_ = options;
-  absl::MutexLock lock(&mutex_);
+  LightMutexLock lock(&mutex_);
   function_ = nullptr;
 }
 
 Ref<HybridFunction> HybridBlock::CurrentFunction() {
-  absl::MutexLock lock(&mutex_);
-  const int64_t version = identity().version.load(std::memory_order_relaxed);
+  LightMutexLock lock(&mutex_);
+  const int64_t version = identity().version();
   if (function_ && function_version_ == version) return function_;
   auto body = [this](absl::Span<const Tensor> inputs) -> absl::StatusOr<TensorList> {
     TensorList outputs;
@@ -112,7 +112,7 @@ Ref<HybridFunction> HybridBlock::CurrentFunction() {
 }
 
 Ref<HybridFunction> HybridBlock::function() const {
-  absl::MutexLock lock(&mutex_);
+  LightMutexLock lock(&mutex_);
   return function_;
 }
 
@@ -144,7 +144,7 @@ TracedGraph HybridBlock::Trace(const std::vector<std::string>& names) {
   SpecList specs;
   Device* device = nullptr;
   {
-    absl::MutexLock lock(&mutex_);
+    LightMutexLock lock(&mutex_);
     specs = last_inputs_;
     device = last_device_;
   }

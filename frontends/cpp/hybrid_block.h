@@ -32,7 +32,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/inlined_vector.h"
-#include "absl/synchronization/mutex.h"
+#include "tandem/core/base/light_mutex.h"
 #include "tandem/frontends/cpp/block.h"
 #include "tandem/graph/compile/hybrid_function.h"
 #include "tandem/graph/trace/traced_graph.h"
@@ -107,7 +107,7 @@ class HybridBlock : public Block {
   void RememberInputs(const TensorList& inputs);
 
   HybridizeOptions options_{.active = false};
-  mutable absl::Mutex mutex_;
+  mutable LightMutex mutex_;
   Ref<HybridFunction> function_ ABSL_GUARDED_BY(mutex_);
   int64_t function_version_ ABSL_GUARDED_BY(mutex_) = -1;
   // Of the last call with concrete inputs.

@@ -30,19 +30,38 @@ std::string NameScope::Unique(absl::string_view hint) {
 
 namespace internal {
 
+void BlockIdentity::SetLocal(std::string local) {
+  LightMutexLock lock(&mutex_);
+  local_ = std::move(local);
+  named_.store(true, std::memory_order_release);
+}
+
+void BlockIdentity::SetParent(const std::shared_ptr<BlockIdentity>& parent,
+                              const std::string& local) {
+  if (!parent_.expired()) return;
+  parent_ = parent;
+  SetLocal(local);
+}
+
 std::string BlockIdentity::Name() {
-  if (const auto above = parent.lock()) return absl::StrCat(above->Name(), "_", local);
+  if (const auto above = parent_.lock()) return absl::StrCat(above->Name(), "_", Local());
   return Local();
 }
 
 const std::string& BlockIdentity::Local() {
-  if (local.empty()) local = NameScope::Unique(hint.empty() ? "block" : hint);
-  return local;
+  if (!named_.load(std::memory_order_acquire)) {
+    LightMutexLock lock(&mutex_);
+    if (local_.empty()) {
+      local_ = NameScope::Unique(source_ != nullptr ? source_->NameHint() : "block");
+    }
+    named_.store(true, std::memory_order_release);
+  }
+  return local_;
 }
 
 void BlockIdentity::Changed() {
-  version.fetch_add(1, std::memory_order_relaxed);
-  if (const auto above = parent.lock()) above->Changed();
+  version_.fetch_add(1, std::memory_order_release);
+  if (const auto above = parent_.lock()) above->Changed();
 }
 
 }  // namespace internal

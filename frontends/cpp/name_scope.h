@@ -24,6 +24,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
+#include "tandem/core/base/light_mutex.h"
 
 namespace tandem {
 
@@ -46,22 +47,44 @@ class NameScope {
 
 namespace internal {
 
-// Who a block is, apart from the block, so that a block can be moved while its children and
-// parameters know where they belong.
-struct BlockIdentity {
-  std::string hint;   // "dense"; empty: not known yet
-  std::string local;  // the name below the parent, or the whole name of a root; empty: not settled
-  std::weak_ptr<BlockIdentity> parent;
-  // Counts changes of the block's structure and of its parameters' roles: compiled graphs with
-  // another number are out of date.
-  std::atomic<int64_t> version{0};
+// Who tells what a name without a parent starts with: "dense".
+class HintSource {
+ public:
+  virtual ~HintSource() = default;
+  virtual std::string NameHint() const = 0;
+};
 
-  // The full name: "hybridsequential0_dense0".
+// Who a block is, apart from the block, so that a block can be moved while its children and
+// parameters know where they belong. The names may be asked for by many threads at once.
+class BlockIdentity {
+ public:
+  explicit BlockIdentity(const HintSource* source) : source_(source) {}
+
+  // The block has moved, or (null) ended.
+  void set_source(const HintSource* source) { source_ = source; }
+  // Names a root.
+  void SetLocal(std::string local);
+  // Puts the block below another one, unless it has a parent already.
+  void SetParent(const std::shared_ptr<BlockIdentity>& parent, const std::string& local);
+
+  // The full name: "hybridsequential0_dense0". Settles it.
   std::string Name();
-  // Settled; what BlockScope shows below the parent.
+  // The name below the parent, or the whole name of a root. Settles it.
   const std::string& Local();
+
+  // Counts changes of the block's structure and of its parameters' roles: compiled graphs of
+  // another version are out of date.
+  int64_t version() const { return version_.load(std::memory_order_acquire); }
   // One more change, here and above.
   void Changed();
+
+ private:
+  LightMutex mutex_;
+  const HintSource* source_;
+  std::string local_;  // constant once `named_`
+  std::atomic<bool> named_{false};
+  std::weak_ptr<BlockIdentity> parent_;
+  std::atomic<int64_t> version_{0};
 };
 
 }  // namespace internal
