@@ -45,8 +45,10 @@ TANDEM_INLINE Vec<T> Exp(Vec<T> x) {
   if constexpr (std::is_same_v<T, float>) {
     return ExpFloat(x);
   } else {
-    for (int i = 0; i < kLanes<T>; ++i) x[i] = __builtin_exp(x[i]);
-    return x;
+    alignas(kVectorBytes) T lanes[kLanes<T>];
+    Store(lanes, x);
+    for (T& lane : lanes) lane = __builtin_exp(lane);
+    return Load(lanes);
   }
 }
 
