@@ -99,6 +99,11 @@ absl::Status Executable::Bind() {
     bound.kernel = step.kernel;
     for (const Operand& operand : step.inputs) bound.inputs.push_back(Address(operand));
     for (const Operand& operand : step.outputs) bound.outputs.push_back(Address(operand));
+    if (!step.kernel) {
+      // A copy of bytes: of the value alone, which may be a part of its block.
+      bound.inputs[0].size = step.inputs[0].layout.spec.num_bytes();
+      bound.outputs[0].size = step.outputs[0].layout.spec.num_bytes();
+    }
     if (step.workspace >= 0) {
       const MemoryBlock& planned = schedule_.plan.blocks[step.workspace];
       const int slot = planned.pool == kArenaPool
