@@ -80,7 +80,7 @@ class ElementwiseProgram final : public CpuProgram {
   static constexpr int64_t kScratchBytes = 24 << 10;
   static constexpr int64_t kTileUnit = 64;  // elements; lets every register start a cache line
   static constexpr int64_t kMaxTile = 1024;
-  static constexpr int kMaxUniforms = 128;
+  static constexpr int kMaxUniforms = 512;
   static constexpr int kMaxSlots = 1024;
 
   // The slots, in this order.
