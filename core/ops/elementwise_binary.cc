@@ -124,7 +124,9 @@ Tensor PowExponentGradient(VjpContext& c) {
   const Tensor& a = c.input(0);
   const Tensor& b = c.input(1);
   Emitter& e = c.emit;
-  const Tensor slope = e("mul", {c.grad(), e("mul", {c.output(0), e("log", {a})})});
+  // The logarithm of an integer would be f32, whatever the result is.
+  const Tensor log_a = e("log", {e.Cast(a, c.output(0).dtype())});
+  const Tensor slope = e("mul", {c.grad(), e("mul", {c.output(0), log_a})});
   const Tensor a_is_zero = e("equal", {a, e.Full(0, a)});
   const Tensor flat = e("logical_and", {a_is_zero, e("greater_equal", {b, e.Full(0, b)})});
   return e("where", {flat, e.Full(0, c.grad()), slope});

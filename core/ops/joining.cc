@@ -45,7 +45,9 @@ absl::StatusOr<SpecList> InferSplit(const InferContext& c) {
   SpecList outputs;
   for (int64_t part : sizes) {
     if (part < 0) return c.Error("sizes must not be negative");
-    TANDEM_ASSIGN_OR_RETURN(total, CheckedAdd(total, part));
+    const absl::StatusOr<int64_t> sum = CheckedAdd(total, part);
+    if (!sum.ok()) return c.Error(sum.status().message());
+    total = *sum;
     outputs.push_back(x);
     outputs.back().shape[*axis] = part;
   }

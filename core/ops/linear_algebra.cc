@@ -139,10 +139,6 @@ absl::StatusOr<SpecList> InferDot(const InferContext& c) {
 
 absl::StatusOr<TensorList> DecomposeDot(DecomposeContext& c) {
   const DotGeometry g = MakeDotGeometry(c.input(0).shape(), c.input(1).shape(), c.attrs());
-  if (g.a.matrix.num_elements() == 0 || g.b.matrix.num_elements() == 0) {
-    return c.Finish(
-        {c.emit("broadcast_to", {c.emit.Full(0.0, c.input(0))}, {{"shape", g.output}})});
-  }
   const Tensor a = ReshapeTo(c.emit, c.input(0), g.a.matrix);
   const Tensor b = ReshapeTo(c.emit, c.input(1), g.b.matrix);
   const Tensor product =

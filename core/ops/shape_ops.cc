@@ -284,8 +284,10 @@ OpDef Pad() {
       if (before[i] < 0 || after[i] < 0) {
         return c.Error(absl::StrCat("axis ", i, " has negative padding"), "to cut, use slice");
       }
-      TANDEM_ASSIGN_OR_RETURN(spec.shape[i], CheckedAdd(spec.shape[i], before[i]));
-      TANDEM_ASSIGN_OR_RETURN(spec.shape[i], CheckedAdd(spec.shape[i], after[i]));
+      absl::StatusOr<int64_t> size = CheckedAdd(spec.shape[i], before[i]);
+      if (size.ok()) size = CheckedAdd(*size, after[i]);
+      if (!size.ok()) return c.Error(size.status().message());
+      spec.shape[i] = *size;
     }
     return SpecList{spec};
   };
