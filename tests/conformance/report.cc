@@ -1,0 +1,43 @@
+#include "tandem/tests/conformance/report.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace tandem::conformance {
+
+Report& Report::Global() {
+  static auto& report = *new Report();
+  return report;
+}
+
+int64_t Report::num_run(absl::string_view check) const {
+  const auto found = checks_.find(std::string(check));
+  return found == checks_.end() ? 0 : found->second.run;
+}
+
+int64_t Report::num_unsupported() const {
+  int64_t n = 0;
+  for (const auto& [check, counts] : checks_) {
+    for (const auto& [reason, count] : counts.unsupported) n += count;
+  }
+  return n;
+}
+
+std::string Report::ToString() const {
+  std::string text;
+  for (const auto& [check, counts] : checks_) {
+    int64_t unsupported = 0, skipped = 0;
+    for (const auto& [reason, count] : counts.unsupported) unsupported += count;
+    for (const auto& [reason, count] : counts.skipped) skipped += count;
+    absl::StrAppend(&text, check, ": ", counts.run, " run, ", unsupported, " unsupported, ",
+                    skipped, " skipped\n");
+    for (const auto& [reason, count] : counts.unsupported) {
+      absl::StrAppend(&text, "  unsupported ", count, ": ", reason, "\n");
+    }
+    for (const auto& [reason, count] : counts.skipped) {
+      absl::StrAppend(&text, "  skipped ", count, ": ", reason, "\n");
+    }
+  }
+  return text;
+}
+
+}  // namespace tandem::conformance
