@@ -1,15 +1,15 @@
 #include "tandem/frontends/cpp/data/data_loader.h"
 
 #include <algorithm>
+#include <condition_variable>
 #include <exception>
+#include <mutex>
 #include <random>
 #include <thread>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "tandem/core/dispatch/random.h"
 #include "tandem/frontends/cpp/error.h"
 
@@ -40,9 +40,10 @@ class DataLoader::Epoch {
 
   ~Epoch() {
     {
-      absl::MutexLock lock(&mutex_);
+      std::lock_guard lock(mutex_);
       stopped_ = true;
     }
+    changed_.notify_all();
     for (std::thread& thread : threads_) thread.join();
   }
 
@@ -55,15 +56,13 @@ class DataLoader::Epoch {
     }
     Result result;
     {
-      absl::MutexLock lock(&mutex_);
-      const auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return results_.contains(taken_);
-      };
-      mutex_.Await(absl::Condition(&ready));
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return results_.contains(taken_); });
       result = std::move(results_[taken_]);
       results_.erase(taken_);
       ++taken_;
     }
+    changed_.notify_all();
     if (result.error) std::rethrow_exception(result.error);
     *batch = std::move(result.batch);
     return true;
@@ -79,12 +78,11 @@ class DataLoader::Epoch {
     while (true) {
       int64_t mine;
       {
-        absl::MutexLock lock(&mutex_);
-        const auto may_go_on = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] {
           return stopped_ || started_ == static_cast<int64_t>(plan_.size()) ||
                  started_ < taken_ + prefetch_;
-        };
-        mutex_.Await(absl::Condition(&may_go_on));
+        });
         if (stopped_ || started_ == static_cast<int64_t>(plan_.size())) return;
         mine = started_++;
       }
@@ -94,20 +92,26 @@ class DataLoader::Epoch {
       } catch (...) {
         result.error = std::current_exception();
       }
-      absl::MutexLock lock(&mutex_);
-      results_[mine] = std::move(result);
+      {
+        std::lock_guard lock(mutex_);
+        results_[mine] = std::move(result);
+      }
+      changed_.notify_all();
     }
   }
 
   const DatasetPtr dataset_;
   const std::vector<std::vector<int64_t>> plan_;
   const int64_t prefetch_;
-  absl::Mutex mutex_;
-  int64_t started_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Those of the standard library: a distribution's Abseil is not instrumented, so the thread
+  // sanitizer does not see its locks.
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  int64_t started_ = 0;
   // Written by the consumer under the mutex; without workers there is only the consumer.
   int64_t taken_ = 0;
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::flat_hash_map<int64_t, Result> results_ ABSL_GUARDED_BY(mutex_);
+  bool stopped_ = false;
+  absl::flat_hash_map<int64_t, Result> results_;
   std::vector<std::thread> threads_;
 };
 
