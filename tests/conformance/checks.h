@@ -32,6 +32,8 @@ absl::StatusOr<std::vector<RefTensor>> RunReference(const Case& c,
 void CheckReference(const Case& c);
 // Gradients of the tape against central differences of the device's own f64 kernels.
 void CheckGradient(const Case& c);
+// Gradients of gradients, the same way.
+void CheckSecondGradient(const Case& c);
 // Results and gradients of a compiled function against eager ones, bit for bit.
 void CheckHybrid(const Case& c);
 // A use that must be refused.
@@ -39,6 +41,9 @@ void CheckBad(const BadCase& c);
 // Prints the time of one eager call.
 void MeasureSpeed(const Case& c);
 
+// True if the gradient checks apply: a differentiable op on f64, at values that differences can be
+// taken of.
+bool CanDifferentiate(const Case& c);
 // True if `status` says that the device cannot do this; then it is counted for `check`.
 bool CountUnsupported(const absl::Status& status, const std::string& check, const Case& c);
 

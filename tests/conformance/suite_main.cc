@@ -176,6 +176,7 @@ int Main() {
   AddChecks("BadInput", AllBadCases(), CheckBad);
   AddChecks("Reference", AllCases(), CheckReference);
   if (options.values) AddChecks("Gradient", AllCases(), CheckGradient);
+  if (options.values) AddChecks("SecondGradient", AllCases(), CheckSecondGradient);
   AddChecks("Hybrid", AllCases(), CheckHybrid);
   const std::vector<std::string> variants =
       absl::StrSplit(absl::GetFlag(FLAGS_variants), ':', absl::SkipEmpty());
