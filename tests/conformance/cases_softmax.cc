@@ -45,10 +45,8 @@ LineStats Stats(const RefTensor& x, const std::vector<int64_t>& line) {
   return s;
 }
 
-// Results below the smallest normal number may be flushed to zero on the way.
-Real Tiny(DType dtype) {
-  return std::numeric_limits<float>::min() * (dtype == DType::kF64 ? 0 : 1) / UnitRoundoff(dtype);
-}
+// exp within 4 ulp and one more rounding, where an ulp is as small as it can be.
+Real Tiny(DType dtype) { return 5 * ComputeUlp(0, dtype) / UnitRoundoff(dtype); }
 
 std::vector<RefTensor> SoftmaxReference(const RefCall& call) {
   const RefTensor& x = call.in(0);
