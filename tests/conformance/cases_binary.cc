@@ -88,11 +88,11 @@ std::vector<Binary> Table() {
        .takes_bool = true,
        .integer_specials = false},
       {.op = "floor_div", .result = same, .fn = floor_div, .float_specials = false},
-      // Divisors away from 0, where it jumps everywhere; as integers, 0 is among them.
+      // Divisors that divide no small integer, for it jumps there; as integers, 0 is among them.
       {.op = "mod",
        .result = same,
        .fn = Mod,
-       .b = Values({-7.3L, -2.1L, 1.7L, 4.9L, 0.8L, -0.9L, 8.4L})},
+       .b = Values({-7.31L, -2.13L, 1.73L, 4.91L, 0.83L, -0.97L, 8.41L})},
       // f32 is calculated in f64; f64 multiplies by one term after an exp within 4 ulp.
       {.op = "pow",
        .result = same,
