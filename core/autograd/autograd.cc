@@ -19,9 +19,10 @@ Ref<GradMeta> LeafMeta(GradRequest request) {
   return meta;
 }
 
-GradSlot* SlotOf(const Variable& variable) {
+// Owned: another thread may replace the variable's leaf meanwhile.
+Ref<GradSlot> SlotOf(const Variable& variable) {
   const Ref<AutogradMeta> meta = variable.autograd();
-  return meta ? static_cast<const GradMeta*>(meta.get())->slot.get() : nullptr;
+  return meta ? static_cast<const GradMeta*>(meta.get())->slot : Ref<GradSlot>();
 }
 
 absl::Status CheckFloating(const Tensor& tensor) {
@@ -64,11 +65,11 @@ class BackwardPass {
     TANDEM_RETURN_IF_ERROR(CollectNodes(heads));
     for (size_t i = 0; i < heads.size(); ++i) {
       const GradMeta* meta = MetaOf(heads[i]);
-      if (meta->node) {
-        AddTo(&pending_[meta->node.get()][meta->output], grads[i]);
-      } else {
+      if (!meta->node) {
         AddToSlot(meta->slot, grads[i]);
-      }
+      } else if (auto it = pending_.find(meta->node.get()); it != pending_.end()) {
+        AddTo(&it->second[meta->output], grads[i]);
+      }  // else the head leads to nothing that is wanted
     }
     for (TapeNode* node : order_) TANDEM_RETURN_IF_ERROR(Visit(*node));
     return emit_.status();
@@ -159,7 +160,6 @@ class BackwardPass {
   }
 
   absl::Status Visit(TapeNode& node) {
-    // Copied: the map grows while gradients are added.
     std::vector<Tensor> grads = std::move(pending_[&node]);
     bool any = false;
     for (int i = 0; i < static_cast<int>(grads.size()); ++i) {
@@ -235,22 +235,22 @@ Tensor GradOf(const Tensor& leaf) {
 }
 
 Tensor GradOf(const Variable& variable) {
-  const GradSlot* slot = SlotOf(variable);
-  return slot != nullptr ? slot->grad() : Tensor();
+  const Ref<GradSlot> slot = SlotOf(variable);
+  return slot ? slot->grad() : Tensor();
 }
 
 int64_t GradGeneration(const Variable& variable) {
-  const GradSlot* slot = SlotOf(variable);
-  return slot != nullptr ? slot->generation() : 0;
+  const Ref<GradSlot> slot = SlotOf(variable);
+  return slot ? slot->generation() : 0;
 }
 
 void ClearGrad(const Variable& variable) {
-  if (GradSlot* slot = SlotOf(variable)) slot->set_grad(Tensor());
+  if (const Ref<GradSlot> slot = SlotOf(variable)) slot->set_grad(Tensor());
 }
 
 GradRequest GradRequestOf(const Variable& variable) {
-  const GradSlot* slot = SlotOf(variable);
-  return slot != nullptr ? slot->request() : GradRequest::kNone;
+  const Ref<GradSlot> slot = SlotOf(variable);
+  return slot ? slot->request() : GradRequest::kNone;
 }
 
 bool RequiresGrad(const Tensor& tensor) {

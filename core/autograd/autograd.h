@@ -46,7 +46,7 @@ absl::Status AttachGrad(Variable& variable, GradRequest request = GradRequest::k
 // The gradient of a leaf; undefined if none was computed yet.
 Tensor GradOf(const Tensor& leaf);
 Tensor GradOf(const Variable& variable);
-// Grows whenever a Backward stores a gradient for the variable; 0 before the first. Who consumes
+// Grows whenever the variable's gradient is stored or forgotten; 0 before the first time. Who consumes
 // gradients (a trainer) tells by it whether one is new.
 int64_t GradGeneration(const Variable& variable);
 // Forgets a leaf's gradient.

@@ -32,8 +32,8 @@ bool AnyRequiresGrad(absl::Span<const Tensor> tensors) {
 class OpNode : public TapeNode {
  public:
   OpNode(const OpDef& op, const AttributeMap& attrs, absl::Span<const Tensor> inputs,
-         absl::Span<const Tensor> outputs)
-      : TapeNode(op.name, inputs), op_(op), attrs_(attrs) {
+         absl::Span<const Tensor> outputs, const SourceLocation& location)
+      : TapeNode(op.name, inputs), op_(op), attrs_(attrs), location_(location) {
     for (size_t i = 0; i < inputs.size(); ++i) {
       const bool needed = i >= 64 || ((op.vjp_inputs >> i) & 1) != 0;
       inputs_.push_back(needed ? inputs[i] : Bare(inputs[i], false));
@@ -61,14 +61,18 @@ class OpNode : public TapeNode {
         auto meta = MakeRef<GradMeta>();
         meta->node = RefFrom<TapeNode>(this);
         meta->output = static_cast<int>(i);
-        if (!outputs[i].impl()->unique()) outputs[i] = Detach(outputs[i]);
-    outputs[i].impl()->autograd = std::move(meta);
+        outputs[i].impl()->autograd = std::move(meta);
       }
     }
     InterpreterInvoker invoker;
     VjpContext context(attrs_, inputs_, outputs, grads, mask, invoker);
     auto result = op_.vjp(context);
-    if (!result.ok()) return Annotate(result.status(), absl::StrCat("gradient of ", op_.name));
+    if (!result.ok()) {
+      const std::string line = ToString(location_);
+      return Annotate(result.status(),
+                      absl::StrCat("gradient of ", op_.name,
+                                   line.empty() ? "" : absl::StrCat(", which was called at ", line)));
+    }
     return std::vector<Tensor>(result->begin(), result->end());
   }
 
@@ -82,6 +86,7 @@ class OpNode : public TapeNode {
  private:
   const OpDef& op_;
   const AttributeMap attrs_;
+  const SourceLocation location_;
   absl::InlinedVector<Tensor, 4> inputs_;
   TensorList outputs_;
   bool released_ = false;
@@ -177,7 +182,7 @@ absl::StatusOr<TensorList> TapeInterpreter::Invoke(const OpDef& op, absl::Span<c
     return op.decompose(context);
   }
   TANDEM_ASSIGN_OR_RETURN(TensorList outputs, next_.Invoke(op, inputs, attrs, options));
-  if (record) MakeRef<OpNode>(op, attrs, inputs, outputs)->Attach(absl::MakeSpan(outputs));
+  if (record) MakeRef<OpNode>(op, attrs, inputs, outputs, options.location)->Attach(absl::MakeSpan(outputs));
   return outputs;
 }
 

@@ -1,11 +1,11 @@
 #include "tandem/core/op/attribute.h"
 
+#include <charconv>
 #include <cmath>
 #include <cstring>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 
 namespace tandem {
@@ -14,14 +14,9 @@ namespace {
 std::string FormatDouble(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  std::string text = absl::StrFormat("%.17g", value);
-  for (int digits = 1; digits < 17; ++digits) {  // the shortest that parses back
-    std::string shorter = absl::StrFormat("%.*g", digits, value);
-    if (std::strtod(shorter.c_str(), nullptr) == value) {
-      text = std::move(shorter);
-      break;
-    }
-  }
+  // The shortest text that parses back, whatever the locale is.
+  char buffer[32];
+  std::string text(buffer, std::to_chars(buffer, buffer + sizeof(buffer), value).ptr);
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   return text;
 }
@@ -63,6 +58,10 @@ bool operator==(const AttributeValue& a, const AttributeValue& b) {
   if (const double* x = a.get<double>()) {
     const double* y = b.get<double>();
     return y != nullptr && SameBits(*x, *y);
+  }
+  if (const auto* x = a.get<AttributeValue::Doubles>()) {
+    const auto* y = b.get<AttributeValue::Doubles>();
+    return y != nullptr && std::equal(x->begin(), x->end(), y->begin(), y->end(), SameBits);
   }
   return a.value_ == b.value_;
 }

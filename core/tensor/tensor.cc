@@ -1,5 +1,7 @@
 #include "tandem/core/tensor/tensor.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -97,14 +99,15 @@ void AppendElement(std::string* out, DType dtype, const std::byte* data) {
 // Rows beyond this many are shortened to the first and last three.
 constexpr int64_t kPrintedPerAxis = 8;
 
-void AppendValues(std::string* out, const TensorSpec& spec, const std::byte* data, int axis) {
-  if (axis == spec.shape.rank()) {
-    AppendElement(out, spec.dtype, data);
+// Reads only what it prints: a broadcast view may have more elements than memory could hold.
+void AppendValues(std::string* out, const TensorLayout& layout, const std::byte* base,
+                  int64_t element, int axis) {
+  const Shape& shape = layout.spec.shape;
+  if (axis == shape.rank()) {
+    AppendElement(out, layout.spec.dtype, base + element * DTypeSize(layout.spec.dtype));
     return;
   }
-  int64_t step = DTypeSize(spec.dtype);
-  for (int i = axis + 1; i < spec.shape.rank(); ++i) step *= spec.shape[i];
-  const int64_t n = spec.shape[axis];
+  const int64_t n = shape[axis];
   *out += "[";
   for (int64_t i = 0; i < n; ++i) {
     if (i > 0) *out += ", ";
@@ -113,7 +116,7 @@ void AppendValues(std::string* out, const TensorSpec& spec, const std::byte* dat
       i = n - 4;
       continue;
     }
-    AppendValues(out, spec, data + i * step, axis + 1);
+    AppendValues(out, layout, base, element + i * layout.strides[axis], axis + 1);
   }
   *out += "]";
 }
@@ -223,17 +226,29 @@ std::string Tensor::Describe() const {
 
 std::string Tensor::ToString() const {
   if (!defined() || is_symbolic()) return Describe();
-  std::vector<std::byte> bytes(spec().num_bytes());
-  const absl::Status status = CopyToHost(absl::MakeSpan(bytes));
-  if (!status.ok()) return absl::StrCat(Describe(), " <", status.ToString(), ">");
   std::string text = absl::StrCat(Describe(), " ");
-  AppendValues(&text, spec(), bytes.data(), 0);
+  const absl::StatusOr<Ref<Buffer>> host = HostReadable(buffer(), *device());
+  const absl::StatusOr<std::byte*> base =
+      host.ok() ? (*host)->Map() : absl::StatusOr<std::byte*>(host.status());
+  if (!base.ok()) return absl::StrCat(text, "<", base.status().ToString(), ">");
+  AppendValues(&text, layout(), *base, layout().offset, 0);
+  (void)(*host)->Unmap();
   return text;
 }
 
+absl::Status CheckHostMemory(int64_t bytes) {
+  const int64_t pages = sysconf(_SC_PHYS_PAGES);
+  const int64_t page = sysconf(_SC_PAGE_SIZE);
+  if (pages <= 0 || page <= 0 || bytes / page < pages) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the host has no room for ", bytes, " bytes; reduce or slice the tensor first"));
+}
+
 absl::StatusOr<Tensor> CopyToDevice(const Tensor& tensor, Device& device) {
+  if (!tensor.defined()) return absl::InvalidArgumentError("copying an undefined tensor");
   if (tensor.is_symbolic()) return tensor.symbol()->ValueError("copying to another device");
   if (tensor.device() == &device && tensor.is_contiguous()) return tensor;
+  TANDEM_RETURN_IF_ERROR(CheckHostMemory(tensor.spec().num_bytes()));
   std::vector<std::byte> bytes(tensor.spec().num_bytes());
   TANDEM_RETURN_IF_ERROR(tensor.CopyToHost(absl::MakeSpan(bytes)));
   return Tensor::FromBytes(bytes, tensor.spec(), device);

@@ -131,6 +131,10 @@ class Tensor {
 
 using TensorList = absl::InlinedVector<Tensor, 2>;
 
+// RESOURCE_EXHAUSTED if the host could not hold this many bytes: asked before a copy of a tensor is
+// made there, since a broadcast view can be of any size.
+absl::Status CheckHostMemory(int64_t bytes);
+
 // A copy of `tensor` in memory of `device`, row-major; waits where it must. The same handle if it is
 // there already and contiguous.
 absl::StatusOr<Tensor> CopyToDevice(const Tensor& tensor, Device& device);
@@ -156,6 +160,7 @@ absl::StatusOr<Tensor> Tensor::FromVector(const std::vector<T>& values, const Sh
 template <typename T>
 absl::StatusOr<std::vector<T>> Tensor::ToVector() const {
   if (absl::Status status = CheckRead(DTypeOf<T>::value, "ToVector()"); !status.ok()) return status;
+  if (absl::Status status = CheckHostMemory(spec().num_bytes()); !status.ok()) return status;
   if constexpr (std::is_same_v<T, bool>) {
     std::vector<uint8_t> bytes(num_elements());
     const absl::Status status = CopyToHost(

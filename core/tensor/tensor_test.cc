@@ -89,6 +89,17 @@ TEST(TensorToString, LongRowsAreShortened) {
             "i32[100] test:0 [0, 1, 2, ..., 97, 98, 99]");
 }
 
+TEST(TensorToString, ABroadcastViewLargerThanMemoryCanBePrintedAndNotCopied) {
+  TestDevice device;
+  Tensor one = *Tensor::FromVector<int32_t>({7}, {1}, device);
+  Tensor wide = *one.WithLayout({{DType::kI32, {int64_t{1} << 50}}, {0}, 0});
+  EXPECT_EQ(wide.ToString(), "i32[1125899906842624] test:0 [7, 7, 7, ..., 7, 7, 7]");
+  EXPECT_EQ(wide.ToVector<int32_t>().status().code(), absl::StatusCode::kResourceExhausted);
+  TestDevice other(true, 1);
+  EXPECT_EQ(CopyToDevice(wide, other).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(CopyToDevice(Tensor(), other).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(ParseTensorSpec, RoundTripsAndRefuses) {
   for (const char* text : {"f32[2,3]", "bool[]", "i64[?,5]", "bf16[0]"}) {
     EXPECT_EQ((*ParseTensorSpec(text)).ToString(), text);

@@ -202,6 +202,22 @@ TEST_F(AutogradTest, GradOfSomethingInTheMiddle) {
   EXPECT_FALSE((*grads)[1].defined());
 }
 
+TEST_F(AutogradTest, AHeadThatLeadsNowhereWantedGivesNothing) {
+  Tensor x = Leaf({2}), unrelated = Leaf({1}), other = Leaf({5});
+  Tensor y, z;
+  {
+    RecordScope record;
+    y = Op("mul", {x, x});
+    z = Op("mul", {other, other});
+  }
+  auto nothing = Grad({y}, {}, {unrelated}, {.retain_graph = true});
+  ASSERT_TRUE(nothing.ok()) << nothing.status();
+  EXPECT_FALSE((*nothing)[0].defined());
+  auto one_of_two = Grad({y, z}, {}, {x});
+  ASSERT_TRUE(one_of_two.ok()) << one_of_two.status();
+  EXPECT_EQ(Values((*one_of_two)[0]), (std::vector<double>{4}));
+}
+
 TEST_F(AutogradTest, IntegersAndStepsStopTheGradient) {
   Tensor x = Leaf({1.5});
   Tensor y;
