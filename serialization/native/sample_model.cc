@@ -50,6 +50,18 @@ OpDef Relu() {
   return def;
 }
 
+OpDef Full() {
+  OpDef def;
+  def.name = "full";
+  def.attributes = {AttributeDef::Required("shape", AttributeType::kInts, ""),
+                    AttributeDef::Required("value", AttributeType::kDouble, ""),
+                    AttributeDef::Optional("dtype", DType::kF32, "")};
+  def.infer = [](const InferContext& c) -> absl::StatusOr<SpecList> {
+    return SpecList{{c.attrs().Type("dtype"), Shape(absl::MakeConstSpan(c.attrs().Ints("shape")))}};
+  };
+  return def;
+}
+
 OpDef Split() {
   OpDef def;
   def.name = "split";
@@ -103,19 +115,8 @@ absl::StatusOr<ValueIds> AddNode(Graph* graph, const OpRegistry& registry, absl:
   return graph->AddNode(*def, map, inputs, std::move(block), std::move(location));
 }
 
-}  // namespace
-
-absl::Status RegisterSampleOps(OpRegistry* registry) {
-  for (OpDef (*make)() : {Matmul, Add, Relu, Split, Probe}) {
-    OpDef def = make();
-    def.doc = "For tests of files.";
-    def.family = "test";
-    TANDEM_RETURN_IF_ERROR(registry->Register(std::move(def)));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Model> SmallModel(const OpRegistry& registry, Device& device) {
+// relu(data · weightᵀ + bias), which is `y`; the model has no outputs yet.
+absl::StatusOr<Model> Layer(const OpRegistry& registry, Device& device, ValueId* y) {
   Model model;
   Graph graph("mlp0");
   TANDEM_ASSIGN_OR_RETURN(const ValueId data,
@@ -130,9 +131,9 @@ absl::StatusOr<Model> SmallModel(const OpRegistry& registry, Device& device) {
                           graph.AddInput("dense0_bias", {DType::kF32, {2}}, InputKind::kParameter));
   TANDEM_ASSIGN_OR_RETURN(const ValueIds sum, AddNode(&graph, registry, "add", {product[0], bias},
                                                       {}, "mlp0/dense0", "mlp.cc:7"));
-  TANDEM_ASSIGN_OR_RETURN(const ValueIds y,
+  TANDEM_ASSIGN_OR_RETURN(const ValueIds positive,
                           AddNode(&graph, registry, "relu", {sum[0]}, {}, "mlp0", "mlp.cc:8"));
-  TANDEM_RETURN_IF_ERROR(graph.AddOutput("y", y[0]));
+  *y = positive[0];
   TANDEM_ASSIGN_OR_RETURN(Tensor weight_tensor, Filled({2, 4}, -1.0f, device));
   TANDEM_ASSIGN_OR_RETURN(Tensor bias_tensor, Filled({2}, 0.5f, device));
   model.graph = std::move(graph);
@@ -142,10 +143,38 @@ absl::StatusOr<Model> SmallModel(const OpRegistry& registry, Device& device) {
   return model;
 }
 
-absl::StatusOr<Model> SampleModel(const OpRegistry& registry, Device& device) {
-  TANDEM_ASSIGN_OR_RETURN(Model model, SmallModel(registry, device));
+}  // namespace
+
+absl::Status RegisterSampleOps(OpRegistry* registry) {
+  for (OpDef (*make)() : {Matmul, Add, Relu, Full, Split, Probe}) {
+    OpDef def = make();
+    def.doc = "For tests of files.";
+    def.family = "test";
+    TANDEM_RETURN_IF_ERROR(registry->Register(std::move(def)));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Model> SmallModel(const OpRegistry& registry, Device& device) {
+  ValueId y;
+  TANDEM_ASSIGN_OR_RETURN(Model model, Layer(registry, device, &y));
   Graph& graph = model.graph;
-  const ValueId y = graph.outputs()[0].value;
+  TANDEM_ASSIGN_OR_RETURN(
+      const ValueIds half,
+      AddNode(&graph, registry, "full", {}, {{"shape", AttributeValue::Ints{2}}, {"value", 0.5}},
+              "mlp0", "mlp.cc:9"));
+  TANDEM_ASSIGN_OR_RETURN(const ValueIds shifted,
+                          AddNode(&graph, registry, "add", {y, half[0]}, {}, "mlp0", "mlp.cc:9"));
+  TANDEM_RETURN_IF_ERROR(graph.AddOutput("y", shifted[0]));
+  model.blocks[1].config = {{"config", "2"}};
+  return model;
+}
+
+absl::StatusOr<Model> SampleModel(const OpRegistry& registry, Device& device) {
+  ValueId y;
+  TANDEM_ASSIGN_OR_RETURN(Model model, Layer(registry, device, &y));
+  Graph& graph = model.graph;
+  TANDEM_RETURN_IF_ERROR(graph.AddOutput("y", y));
   TANDEM_ASSIGN_OR_RETURN(const ValueId mean,
                           graph.AddInput("running mean", {DType::kF32, {1, 1}}, InputKind::kState));
   TANDEM_ASSIGN_OR_RETURN(const ValueId mask,

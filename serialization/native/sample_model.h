@@ -22,14 +22,14 @@
 
 namespace tandem {
 
-// matmul, add, relu, split, and `probe` with an attribute of every type.
+// matmul, add, relu, full, split, and `probe` with an attribute of every type.
 absl::Status RegisterSampleOps(OpRegistry* registry);
 
 // A layer with parameter, state, capture, random state, constants (a small and a large one), a node
 // with two outputs, an update, blocks. Parameters are made of fixed numbers.
 absl::StatusOr<Model> SampleModel(const OpRegistry& registry, Device& device);
 
-// y = relu(data · weightᵀ + bias), as small as a model can be.
+// y = relu(data · weightᵀ + bias) + 0.5: small, with a node that takes nothing.
 absl::StatusOr<Model> SmallModel(const OpRegistry& registry, Device& device);
 
 // The elements of a tensor as bytes.

@@ -12,4 +12,6 @@ dense0_bias f32[2] [0.5, 0.75]
 [2] = matmul [0, 1]
 [4] = add [2, 3]
 [5] = relu [4]
+[6] = full []
+[7] = add [5, 6]
 END

@@ -70,7 +70,7 @@ TEST_F(ModelGolden, ExampleOfTheDocumentation) {
   const absl::StatusOr<Model> model =
       LoadModel(MemorySource("docs/format.md", json), nullptr, device_, registry_);
   ASSERT_TRUE(model.ok()) << model.status();
-  EXPECT_EQ(model->graph.nodes().size(), 3);
+  EXPECT_EQ(model->graph.nodes().size(), 5);
   EXPECT_EQ(model->signature, (std::vector<Shape>{Shape{kDynamic, 4}}));
   // Its version is the one that the page is about.
   EXPECT_TRUE(
