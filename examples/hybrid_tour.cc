@@ -4,12 +4,14 @@
 //   ./bazelw run //examples:hybrid_tour
 
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iostream>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -66,6 +68,15 @@ int unexpected = 0;
 
 void Heading(const std::string& text) { std::cout << "\n== " << text << "\n\n"; }
 void Say(const std::string& text) { std::cout << text << "\n"; }
+
+// Says whether two tensors hold the same bytes. Those that should and do not are a failure.
+void Compare(const Tensor& a, const Tensor& b) {
+  const std::vector<float> x = ToVector(a), y = ToVector(b);
+  const bool same =
+      x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size() * sizeof(float)) == 0;
+  std::cout << (same ? "every bit is the same\n" : "!! they differ\n");
+  if (!same) ++unexpected;
+}
 
 void Imperative() {
   Heading("1. Imperative: every line runs when it is reached (R1)");
@@ -134,8 +145,7 @@ void Blocks() {
   RUN(net.Hybridize({.static_alloc = true, .static_shape = true}); net(x););
   RUN({ Benchmark timing("1000 calls, static_alloc and static_shape");
         for (int i = 0; i < 1000; ++i) net(x); });
-  RUN(std::cout << (ToVector(before) == ToVector(net(x)) ? "every bit is the same\n"
-                                                         : "they differ\n"););
+  RUN(Compare(before, net(x)););
   Say("\nNothing about it is hidden. Explain() says what was done, and why:");
   RUN(std::cout << net.Explain().substr(0, 1500) << "…\n";);
 }
@@ -184,6 +194,9 @@ void Limits() {
   Say("\nOne option alone makes no sense:");
   FAILS(nn::HybridLambda f([](const Tensor& x) { return x; }); f.Hybridize({.static_shape = true});
         f(Ones({1})));
+  Say("\nA plain block cannot be compiled, so a hybrid one does not take it:");
+  FAILS(HybridSequential mixed;
+        mixed.Add(nn::Dense(2), nn::Lambda([](const Tensor& x) { return x; })));
   Say("\nShapes, with the block and the line:");
   FAILS(MatMul(Ones({2, 3}), Ones({4, 5})));
   FAILS(HybridSequential net; net.Add(nn::Dense(2, {.in_units = 3})); net.Initialize();
@@ -209,9 +222,7 @@ void ExportImport() {
   for (int i = 0; i < 12 && std::getline(symbol, line); ++i) std::cout << line << "\n";
   RUN(auto imported = SymbolBlock::Imports(prefix + "-symbol.json", {"data"},
                                            prefix + "-0000.params"););
-  RUN(imported->Hybridize();
-      std::cout << (ToVector((*imported)(x)) == ToVector(y) ? "every bit is the same\n"
-                                                            : "they differ\n"););
+  RUN(imported->Hybridize(); Compare((*imported)(x), y););
   Say("\nThe graph as a drawing, for Graphviz (R7):");
   RUN(std::cout << net.GraphDot().substr(0, 600) << "…\n";);
   std::filesystem::remove_all(folder);

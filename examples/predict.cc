@@ -1,5 +1,5 @@
 // Runs an exported model with no front end: this program links the graph, the serialization and the
-// backends, and nothing of frontends/ (R6).
+// CPU, and nothing of frontends/ or of other backends (R6).
 //
 //   predict <symbol file> <params file> <inputs.safetensors> <outputs.safetensors>
 //
@@ -13,9 +13,11 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "tandem/backends/cpu/register.h"
 #include "tandem/core/base/status_macros.h"
 #include "tandem/core/device/backend.h"
 #include "tandem/core/dispatch/interpreter.h"
+#include "tandem/core/op/kernel.h"
 #include "tandem/core/ops/standard_ops.h"
 #include "tandem/graph/compile/hybrid_function.h"
 #include "tandem/graph/ir/graph.h"
@@ -31,6 +33,30 @@ absl::StatusOr<Tensor> Find(absl::Span<const NamedTensor> tensors, absl::string_
     if (named.name == name) return named.tensor;
   }
   return absl::NotFoundError(absl::StrCat("no tensor '", name, "'"));
+}
+
+// The number of rows that all arguments have.
+absl::StatusOr<int64_t> RowsOf(absl::Span<const NamedTensor> arguments) {
+  if (arguments.empty()) return absl::InvalidArgumentError("the model takes no arguments");
+  for (const NamedTensor& argument : arguments) {
+    const Shape& shape = argument.tensor.shape();
+    if (shape.rank() == 0) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "argument '", argument.name, "' is a scalar; its first dimension has to count the rows"));
+    }
+    if (shape[0] == 0) {
+      return absl::InvalidArgumentError(absl::StrCat("argument '", argument.name, "' of shape ",
+                                                     shape.ToString(),
+                                                     " has no rows; give it at least one"));
+    }
+    if (shape[0] != arguments[0].tensor.shape()[0]) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("arguments '", arguments[0].name, "' of shape ",
+                       arguments[0].tensor.shape().ToString(), " and '", argument.name,
+                       "' of shape ", shape.ToString(), " differ in their number of rows"));
+    }
+  }
+  return arguments[0].tensor.shape()[0];
 }
 
 // The model as a function of its arguments. Compiles itself for the shapes that come.
@@ -62,12 +88,14 @@ absl::Status Main(const std::vector<std::string>& arguments) {
         "usage: predict <symbol file> <params file> <inputs> <outputs>");
   }
   TANDEM_RETURN_IF_ERROR(RegisterStandardOps(&OpRegistry::Global()));
+  TANDEM_RETURN_IF_ERROR(
+      cpu_backend::Register(&BackendRegistry::Global(), &KernelRegistry::Global()));
   TANDEM_ASSIGN_OR_RETURN(Device* const device, BackendRegistry::Global().Open("cpu:0"));
-  TANDEM_ASSIGN_OR_RETURN(const Model model, LoadModel(arguments[0], arguments[1], *device,
-                                                       OpRegistry::Global()));
+  TANDEM_ASSIGN_OR_RETURN(const Model model,
+                          LoadModel(arguments[0], arguments[1], *device, OpRegistry::Global()));
   TANDEM_ASSIGN_OR_RETURN(const auto source, FileSource::Open(arguments[2]));
   TANDEM_ASSIGN_OR_RETURN(const SafetensorsReader reader, SafetensorsReader::Open(*source));
-  std::vector<Tensor> inputs;
+  std::vector<NamedTensor> inputs;
   for (const GraphInput& input : model.graph.inputs()) {
     if (input.kind != InputKind::kArgument) continue;
     const SafetensorsEntry* entry = reader.Find(input.name);
@@ -76,19 +104,18 @@ absl::Status Main(const std::vector<std::string>& arguments) {
                                               "', which the model takes"));
     }
     TANDEM_ASSIGN_OR_RETURN(Tensor tensor, reader.ReadTensor(*entry, *device));
-    inputs.push_back(std::move(tensor));
+    inputs.push_back({input.name, std::move(tensor)});
   }
-  if (inputs.empty()) return absl::InvalidArgumentError("the model takes no arguments");
+  TANDEM_ASSIGN_OR_RETURN(const int64_t rows, RowsOf(inputs));
   TANDEM_ASSIGN_OR_RETURN(const Ref<HybridFunction> function, AsFunction(model));
 
-  const int64_t rows = inputs[0].rank() > 0 ? inputs[0].shape()[0] : 0;
   std::vector<std::vector<Tensor>> parts(model.graph.outputs().size());
   for (int64_t begin = 0; begin < rows; begin += kBatch) {
     std::vector<Tensor> batch;
-    for (const Tensor& input : inputs) {
+    for (const NamedTensor& input : inputs) {
       TANDEM_ASSIGN_OR_RETURN(
           TensorList slice,
-          Invoke("slice", {input},
+          Invoke("slice", {input.tensor},
                  {{"begin", Dims{begin}}, {"end", Dims{std::min(begin + kBatch, rows)}}}));
       batch.push_back(std::move(slice[0]));
     }
