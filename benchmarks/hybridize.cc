@@ -1,5 +1,6 @@
 // The headline benchmark: what Hybridize() is worth. MLP and LeNet, imperative, hybridized, and
-// hybridized with static_alloc and static_shape; the first call (cold) and later ones; memory.
+// hybridized with static_alloc and static_shape; the first call in each mode (cold: with tracing and
+// compiling, parameters in place) and later ones; memory.
 //
 //   ./bazelw run //benchmarks:hybridize               # a table
 //   ./bazelw run //benchmarks:hybridize -- --json     # one JSON object
@@ -183,6 +184,9 @@ void Main() {
   Check(BackendRegistry::Global().SetOption(id.type.name(), "threads",
                                             absl::StrCat(absl::GetFlag(FLAGS_threads))));
   const DeviceScope device(device_name);
+  if (absl::GetFlag(FLAGS_rounds) < 1 || absl::GetFlag(FLAGS_seconds) < 0) {
+    throw Error(absl::InvalidArgumentError("--rounds must be at least 1, --seconds at least 0"));
+  }
   std::vector<Case> cases;
   const Timing read_loop = ReadLoop();
   for (const auto& [net, batches] :
@@ -194,6 +198,10 @@ void Main() {
       std::cerr << "measuring " << net << ", batch " << batch << "\n";
       for (Case& c : Measure(net, batch)) cases.push_back(std::move(c));
     }
+  }
+  if (cases.empty()) {
+    throw Error(absl::InvalidArgumentError(
+        "--only names no case; there are mlp:1, :32, :256 and lenet:1, :16, :256"));
   }
   if (absl::GetFlag(FLAGS_json)) {
     PrintJson(cases, read_loop);
