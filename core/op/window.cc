@@ -42,7 +42,7 @@ absl::Status ReadPadding(const AttributeMap& attrs, WindowAxis* height, WindowAx
   return absl::OkStatus();
 }
 
-// Fills in axis->output.
+// Fills in axis->output, and bounds the stride and the dilation.
 absl::Status CountWindows(absl::string_view name, bool ceil_mode, WindowAxis* axis) {
   TANDEM_ASSIGN_OR_RETURN(const int64_t pads, CheckedAdd(axis->pad_before, axis->pad_after));
   TANDEM_ASSIGN_OR_RETURN(const int64_t padded, CheckedAdd(axis->input, pads));
@@ -57,6 +57,10 @@ absl::Status CountWindows(absl::string_view name, bool ceil_mode, WindowAxis* ax
         " is larger than the input's ", name, " of ", axis->input, " with padding ",
         axis->pad_before, " and ", axis->pad_after, "; use a smaller kernel or more padding"));
   }
+  // A longer step than the padded axis leads to the same single window, and a lone tap has no
+  // distance to another: with these no device has to think of huge numbers.
+  axis->stride = std::min(axis->stride, padded);
+  if (axis->kernel == 1) axis->dilation = 1;
   const int64_t steps = padded - extent;
   axis->output = (ceil_mode ? DivideRoundUp(steps, axis->stride) : steps / axis->stride) + 1;
   // steps < padded, so (output - 1) * stride < padded + stride: rounding up is all that may exceed.

@@ -28,8 +28,8 @@ namespace tandem {
 struct WindowAxis {
   int64_t input = 0;
   int64_t kernel = 1;  // taps
-  int64_t stride = 1;
-  int64_t dilation = 1;  // distance of two taps
+  int64_t stride = 1;    // at most the padded size: a longer one means the same
+  int64_t dilation = 1;  // distance of two taps; 1 if there is but one
   int64_t pad_before = 0;
   int64_t pad_after = 0;
   int64_t output = 0;  // windows

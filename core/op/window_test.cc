@@ -133,6 +133,29 @@ TEST(Conv2dGeometry, HugeNumbersAreErrors) {
   EXPECT_TRUE(Conv2dGeometry::Create(x, w, ConvAttributes({kHuge, kHuge}, {0, 0}, {1, 1}, 1)).ok());
 }
 
+TEST(Conv2dGeometry, ALongerStepThanTheImageIsTheSameSingleWindow) {
+  for (const int64_t stride : {int64_t{10}, int64_t{1000000000}, kHuge}) {
+    auto g = Conv2dGeometry::Create({1, 1, 5, 6}, {1, 1, 3, 1},
+                                    ConvAttributes({stride, stride}, {1, 0}, {1, kHuge}, 1));
+    ASSERT_TRUE(g.ok()) << g.status();
+    EXPECT_EQ(g->output_shape(), Shape({1, 1, 1, 1}));
+    EXPECT_EQ(g->height.stride, 7);
+    EXPECT_EQ(g->width.stride, 6);
+    EXPECT_EQ(g->width.dilation, 1);
+  }
+}
+
+TEST(Pool2dGeometry, ALongerStepThanTheImageIsTheSameSingleWindow) {
+  for (const bool ceil_mode : {false, true}) {
+    auto g = Pool2dGeometry::Create({1, 1, 5, 6},
+                                    PoolAttributes({3, 2}, {kHuge, kHuge}, {1, 0}, ceil_mode));
+    ASSERT_TRUE(g.ok()) << g.status();
+    EXPECT_EQ(g->output_shape(), Shape({1, 1, 1, 1}));
+    EXPECT_EQ(g->height.stride, 7);
+    EXPECT_EQ(g->width.stride, 6);
+  }
+}
+
 TEST(Pool2dGeometry, StridesDefaultToTheKernel) {
   auto g = Pool2dGeometry::Create({2, 3, 7, 8}, PoolAttributes({2, 3}, {}, {0, 0}, false));
   ASSERT_TRUE(g.ok()) << g.status();

@@ -206,11 +206,11 @@ void BackwardInput(const ConvParams<T>& p, std::byte* const* buffers, CpuThreadP
   const RowBlocks blocks(m, p.kernels->mr);
 
   // One phase of the input after the other: its taps' offsets, and its weights for each group. Calls
-  // fn(y, x, first tap, taps) for each phase.
+  // fn(y, x, first tap, taps) for each phase that has elements.
   const auto for_phases = [&](auto&& fn) {
     int64_t first = 0;
-    for (int64_t y = 0; y < g.height.stride; ++y) {
-      for (int64_t x = 0; x < g.width.stride; ++x) {
+    for (int64_t y = 0; y < std::min(g.height.stride, g.height.input); ++y) {
+      for (int64_t x = 0; x < std::min(g.width.stride, g.width.input); ++x) {
         int64_t taps = 0;
         ForTaps(g.height, p.planes.height, y,
                 [&](Tap) { ForTaps(g.width, p.planes.width, x, [&](Tap) { ++taps; }); });
@@ -249,7 +249,6 @@ void BackwardInput(const ConvParams<T>& p, std::byte* const* buffers, CpuThreadP
                g.width.output, planes);
     T* to = dx + (image * g.in_channels + group * m) * in_plane;
     for_phases([&](int64_t y, int64_t x, int64_t first, int64_t k) {
-      if (y >= g.height.input || x >= g.width.input) return;
       const Correlation<T> correlation = {p.kernels,
                                           m,
                                           k,

@@ -8,7 +8,7 @@
 namespace tandem::cpu_backend {
 namespace {
 
-constexpr int64_t FloorDivide(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+constexpr int64_t FloorDivide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
 PlaneAxis InputAxis(const WindowAxis& w) {
   const int64_t reach = (w.kernel - 1) * w.dilation;
@@ -21,7 +21,7 @@ PlaneAxis InputAxis(const WindowAxis& w) {
 // Position q is output q + origin: the first and the last that any input position meets.
 PlaneAxis OutputGradientAxis(const WindowAxis& w) {
   const int64_t first = FloorDivide(w.pad_before - (w.kernel - 1) * w.dilation, w.stride);
-  const int64_t last = FloorDivide(w.stride - 1 + w.pad_before, w.stride);
+  const int64_t last = DivideRoundUp(w.pad_before, w.stride);
   return {.phases = 1,
           .stride = 1,
           .origin = first,

@@ -150,6 +150,14 @@ TEST_P(ConvolutionTest, PaddingBeyondTheKernel) {
   Check({{1, 2, 9, 9}, {3, 2, 2, 2}, {5, 4}, {0, 0}});
 }
 
+TEST_P(ConvolutionTest, StridesBeyondTheImage) {
+  for (const int64_t stride : {int64_t{12}, int64_t{1000000000}, INT64_MAX}) {
+    Check({{2, 3, 11, 13}, {4, 3, 3, 3}, {stride, stride}, {1, 2}});
+    Check({{2, 2, 11, 9}, {3, 2, 2, 1}, {2, stride}, {5, 4}, {1, INT64_MAX}});
+    if (HasFatalFailure()) return;
+  }
+}
+
 TEST_P(ConvolutionTest, Groups) {
   Check({{2, 6, 9, 9}, {4, 3, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 2});
   Check({{2, 6, 9, 9}, {6, 1, 3, 3}, {2, 2}, {1, 1}, {1, 1}, 6});  // depthwise
