@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +14,10 @@
 
 namespace tandem {
 namespace {
+
+// A block looks for room in this many outputs. A program with thousands of outputs must not take
+// minutes to plan, and the best fitting ones hold almost all that any would.
+constexpr int kMaxPoolsTried = 8;
 
 bool LiveTogether(const MemoryBlock& a, const MemoryBlock& b) {
   return a.first <= b.last && b.first <= a.last;
@@ -97,13 +102,26 @@ absl::StatusOr<MemoryPlan> MemoryPlanner::Plan() const {
     return blocks_[a].first < blocks_[b].first;
   });
 
-  std::vector<int> placed;
+  // Pools by size, so that those that fit a block best come first; of equal ones those that take
+  // part for the shortest time, which leaves the others to later blocks.
+  std::vector<int> by_size(pools_.size());
+  std::iota(by_size.begin(), by_size.end(), 0);
+  std::stable_sort(by_size.begin(), by_size.end(), [&](int a, int b) {
+    return std::tie(pools_[a].bytes, pools_[a].first) < std::tie(pools_[b].bytes, pools_[b].first);
+  });
+
+  // The blocks placed so far, pool by pool.
+  std::vector<int> placed_in_arena;
+  std::vector<std::vector<int>> placed_in_pools(pools_.size());
   std::vector<std::pair<int64_t, int64_t>> taken;
+  auto placed_in = [&](int pool) -> std::vector<int>& {
+    return pool == kArenaPool ? placed_in_arena : placed_in_pools[pool];
+  };
   auto collect = [&](const MemoryBlock& block, int pool) {
     taken.clear();
-    for (const int other : placed) {
+    for (const int other : placed_in(pool)) {
       const MemoryBlock& neighbour = plan.blocks[other];
-      if (neighbour.pool == pool && LiveTogether(block, neighbour)) {
+      if (LiveTogether(block, neighbour)) {
         taken.push_back({neighbour.offset, neighbour.offset + sizes[other]});
       }
     }
@@ -112,8 +130,13 @@ absl::StatusOr<MemoryPlan> MemoryPlanner::Plan() const {
     MemoryBlock& block = plan.blocks[index];
     if (sizes[index] == 0) continue;
     std::optional<Gap> best;
-    for (int pool = 0; pool < static_cast<int>(pools_.size()); ++pool) {
-      if (block.last >= pools_[pool].first || block.bytes > pools_[pool].bytes) continue;
+    int tried = 0;
+    auto fitting = std::lower_bound(by_size.begin(), by_size.end(), block.bytes,
+                                    [&](int pool, int64_t b) { return pools_[pool].bytes < b; });
+    for (; fitting != by_size.end() && tried < kMaxPoolsTried; ++fitting) {
+      const int pool = *fitting;
+      if (block.last >= pools_[pool].first) continue;
+      ++tried;
       collect(block, pool);
       // The last bytes of a pool need no padding, so its size is not rounded up.
       const auto gap = BestGap(&taken, block.bytes, pools_[pool].bytes);
@@ -130,7 +153,7 @@ absl::StatusOr<MemoryPlan> MemoryPlanner::Plan() const {
     if (block.pool == kArenaPool) {
       plan.arena_bytes = std::max(plan.arena_bytes, block.offset + sizes[index]);
     }
-    placed.push_back(index);
+    placed_in(block.pool).push_back(index);
   }
   return plan;
 }

@@ -6,7 +6,8 @@
 // output's buffer.
 //
 // Placement is greedy by size, best fit (Pisarchyk and Lee, "Efficient memory management for deep
-// neural net inference", 2020): large blocks first, each in the smallest gap that holds it.
+// neural net inference", 2020): large blocks first, each in the smallest gap that holds it; of
+// many outputs that could hold it, the eight best fitting ones are looked at.
 //
 //   MemoryPlanner planner(64);
 //   int a = planner.Add({.bytes = 4096, .first = 0, .last = 2, .name = "%3"});

@@ -66,6 +66,30 @@ TEST(MemoryPlan, RandomPlansNeverOverlap) {
   }
 }
 
+// Minutes, if the work grew with blocks times outputs times blocks.
+TEST(MemoryPlan, ManyBlocksAndManyOutputs) {
+  constexpr int kBlocks = 5000;
+  MemoryPlanner planner(64);
+  for (int i = 1; i < kBlocks; i += 2) planner.AddPool({.bytes = 1024, .first = i});
+  for (int i = 0; i < kBlocks; ++i) {
+    planner.Add({.bytes = 1000, .first = i, .last = i + 1, .name = "t"});
+  }
+  const auto plan = planner.Plan();
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_TRUE(plan->Check().ok()) << plan->Check();
+  EXPECT_LE(plan->arena_bytes, 2048);
+}
+
+TEST(MemoryPlan, OfManyOutputsTheBestFittingOneIsUsed) {
+  MemoryPlanner planner(64);
+  for (int i = 0; i < 100; ++i) planner.AddPool({.bytes = 64 * (100 - i), .first = 5});
+  const int block = planner.Add({.bytes = 640, .first = 0, .last = 1, .name = "t"});
+  const auto plan = planner.Plan();
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->blocks[block].pool, 90);
+  EXPECT_EQ(plan->arena_bytes, 0);
+}
+
 TEST(MemoryPlan, TheCheckFindsAnOverlap) {
   MemoryPlanner planner(64);
   planner.Add({.bytes = 64, .first = 0, .last = 1, .name = "a"});
