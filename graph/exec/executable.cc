@@ -235,6 +235,10 @@ absl::StatusOr<RunResult> Executable::Run(absl::Span<const Tensor> inputs,
       continue;
     }
     TANDEM_ASSIGN_OR_RETURN(Tensor prepared, Prepared(tensor, static_cast<int>(i)));
+    // The copy was made on the default stream.
+    if (prepared.buffer() != tensor.buffer() && &stream != &device_.default_stream()) {
+      TANDEM_RETURN_IF_ERROR(stream.WaitFor(device_.default_stream().Now()));
+    }
     const int64_t start = InputRange::Of(prepared.layout(), device_.info().alignment).start;
     bindings[kFirstInputSlot + i] = BufferView::Of(*prepared.buffer(), start, range.bytes);
     copies.push_back(std::move(prepared));

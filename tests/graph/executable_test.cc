@@ -65,6 +65,54 @@ TEST_F(ExecutableTest, OutputsCanBeBound) {
   }
 }
 
+// Passes its work on, and notes what it was told to wait for.
+class WaitingStream final : public Stream {
+ public:
+  explicit WaitingStream(Ref<Stream> stream) : stream_(std::move(stream)) {}
+  absl::Status Record(const Dispatch& dispatch) override { return stream_->Record(dispatch); }
+  absl::Status Copy(const BufferView& from, const BufferView& to) override {
+    return stream_->Copy(from, to);
+  }
+  absl::Status Fill(const BufferView& to, uint32_t pattern) override {
+    return stream_->Fill(to, pattern);
+  }
+  absl::StatusOr<TimelinePoint> Submit(const Ref<CommandBuffer>& commands,
+                                       absl::Span<const BufferView> bindings) override {
+    return stream_->Submit(commands, bindings);
+  }
+  TimelinePoint Now() override { return stream_->Now(); }
+  absl::Status WaitFor(const TimelinePoint& point) override {
+    waited.push_back(point.stream);
+    return stream_->WaitFor(point);
+  }
+  bool Reached(const TimelinePoint& point) const override { return stream_->Reached(point); }
+  absl::Status Synchronize(const TimelinePoint& point) override {
+    return stream_->Synchronize(point);
+  }
+
+  std::vector<const Stream*> waited;
+
+ private:
+  Ref<Stream> stream_;
+};
+
+TEST_F(ExecutableTest, AnotherStreamWaitsForCopiesOfInputs) {
+  const Tensor x = *Op("transpose", {Random({5, 3})});
+  const Tensor contiguous = *Op("identity", {x});
+  ASSERT_FALSE(x.is_contiguous());
+  for (const Ref<Executable>& program : AllModes(MakeGraph())) {
+    WaitingStream stream(*device_->CreateStream());
+    const auto expected = program->Run({&contiguous, 1}, {.stream = &stream});
+    ASSERT_TRUE(expected.ok()) << expected.status();
+    EXPECT_TRUE(stream.waited.empty());
+    const auto result = program->Run({&x, 1}, {.stream = &stream});
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(stream.waited, (std::vector<const Stream*>{device_->default_stream().Now().stream}));
+    ASSERT_TRUE(stream.Synchronize(stream.Now()).ok());
+    ExpectSameBits(result->outputs[0], expected->outputs[0]);
+  }
+}
+
 TEST_F(ExecutableTest, BadInputsAreErrorsThatNameThem) {
   const Graph graph = MakeGraph();
   for (const Ref<Executable>& program : AllModes(graph)) {
