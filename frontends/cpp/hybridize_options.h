@@ -21,7 +21,6 @@ struct HybridizeOptions {
   bool active = true;  // false: imperative
   bool static_alloc = false;
   bool static_shape = false;  // needs static_alloc
-  HybridNumerics numerics = HybridNumerics::kStrict;
   int64_t max_entries = 64;
   int64_t max_bytes = 0;
   bool forbid_retrace = false;
@@ -34,7 +33,6 @@ struct HybridizeOptions {
     HybridOptions options;
     options.static_alloc = static_alloc;
     options.static_shape = static_shape;
-    options.numerics = numerics;
     options.max_entries = max_entries;
     options.max_bytes = max_bytes;
     options.forbid_retrace = forbid_retrace;

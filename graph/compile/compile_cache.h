@@ -73,17 +73,24 @@ class CompileCache {
     order_.push_front({key, std::move(value), bytes});
     map_[key] = order_.begin();
     stats_.bytes += bytes;
-    while (order_.size() > 1 && (static_cast<int64_t>(order_.size()) > limits_.max_entries ||
-                                 (limits_.max_bytes > 0 && stats_.bytes > limits_.max_bytes))) {
-      const Key oldest = order_.back().key;
-      EraseLocked(oldest);
-      ++stats_.evictions;
-    }
+    EvictLocked();
+  }
+  // An entry has another size now. Does nothing if `key` has another entry by now, or none. Evicts
+  // until the limits hold; the entry itself leaves only in its turn.
+  void Resize(const Key& key, const Value& value, int64_t bytes) {
+    LightMutexLock lock(&mutex_);
+    auto it = map_.find(key);
+    if (it == map_.end() || it->second->value.get() != &value) return;
+    stats_.bytes += bytes - it->second->bytes;
+    it->second->bytes = bytes;
+    EvictLocked();
   }
 
-  void Erase(const Key& key) {
+  // Erases this entry: one that another thread has put in its place since stays.
+  void Erase(const Key& key, const Value& value) {
     LightMutexLock lock(&mutex_);
-    EraseLocked(key);
+    auto it = map_.find(key);
+    if (it != map_.end() && it->second->value.get() == &value) EraseLocked(key);
   }
   void Clear() {
     LightMutexLock lock(&mutex_);
@@ -110,6 +117,14 @@ class CompileCache {
     int64_t bytes;
   };
 
+  void EvictLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    while (order_.size() > 1 && (static_cast<int64_t>(order_.size()) > limits_.max_entries ||
+                                 (limits_.max_bytes > 0 && stats_.bytes > limits_.max_bytes))) {
+      const Key oldest = order_.back().key;
+      EraseLocked(oldest);
+      ++stats_.evictions;
+    }
+  }
   void EraseLocked(const Key& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     auto it = map_.find(key);
     if (it == map_.end()) return;

@@ -57,9 +57,38 @@ TEST(CompileCache, InsertReplacesTheSameKey) {
   EXPECT_EQ(cache.Find("a")->id, 2);
   EXPECT_EQ(cache.stats().bytes, 7);
   EXPECT_EQ(cache.stats().evictions, 0);
-  cache.Erase("a");
-  cache.Erase("a");
+}
+
+TEST(CompileCache, EraseSparesAnEntryThatTookThePlace) {
+  Cache cache({.max_entries = 4});
+  const Ref<Entry> stale = MakeRef<Entry>(1);
+  const Ref<Entry> fresh = MakeRef<Entry>(2);
+  cache.Insert("a", stale, 5);
+  cache.Insert("a", fresh, 7);
+  cache.Erase("a", *stale);
+  EXPECT_EQ(cache.Peek("a"), fresh);
+  cache.Erase("a", *fresh);
+  cache.Erase("a", *fresh);
   EXPECT_EQ(cache.stats().entries, 0);
+  EXPECT_EQ(cache.stats().bytes, 0);
+}
+
+TEST(CompileCache, AnEntryThatGrowsPushesOthersOut) {
+  Cache cache({.max_entries = 4, .max_bytes = 100});
+  const Ref<Entry> a = MakeRef<Entry>(1);
+  const Ref<Entry> b = MakeRef<Entry>(2);
+  cache.Insert("a", a, 30);
+  cache.Insert("b", b, 30);
+  cache.Resize("b", *b, 60);
+  EXPECT_EQ(cache.stats().bytes, 90);
+  EXPECT_EQ(cache.stats().entries, 2);
+  cache.Resize("b", *a, 1000);  // not what is there
+  EXPECT_EQ(cache.stats().bytes, 90);
+  cache.Resize("b", *b, 80);
+  EXPECT_EQ(cache.Peek("a"), nullptr);
+  EXPECT_EQ(cache.Peek("b"), b);
+  EXPECT_EQ(cache.stats().bytes, 80);
+  EXPECT_EQ(cache.stats().evictions, 1);
 }
 
 }  // namespace

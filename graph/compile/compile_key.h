@@ -45,7 +45,7 @@ struct CompileKey {
   bool Matches(absl::Span<const Tensor> inputs, bool gradient) const;
 
   std::string ToString() const;
-  // What is new, compared with an older key: "argument 0 has shape [32,10], was [16,10]".
+  // What is new, compared with an older key: "argument 0: new shape [32,10], was [16,10]".
   std::string Difference(const CompileKey& older) const;
 
   friend bool operator==(const CompileKey&, const CompileKey&) = default;

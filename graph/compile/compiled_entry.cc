@@ -1,5 +1,8 @@
 #include "tandem/graph/compile/compiled_entry.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "tandem/core/autograd/autograd.h"
 #include "tandem/core/base/status_macros.h"
@@ -73,8 +76,6 @@ absl::StatusOr<Ref<CompiledEntry>> CompiledEntry::Compile(const std::string& nam
   }
   return entry;
 }
-
-int64_t CompiledEntry::bytes() const { return forward_.executable->bytes(); }
 
 absl::StatusOr<CompiledEntry::Feed> CompiledEntry::Gather(absl::Span<const Tensor> inputs,
                                                           std::string* stale) const {
@@ -191,18 +192,17 @@ absl::StatusOr<DifferentiableRun> CompiledEntry::RunForGradient(absl::Span<const
   return run;
 }
 
-absl::StatusOr<CompiledEntry::BackwardPrograms*> CompiledEntry::BackwardFor(
-    const std::vector<bool>& defined, const std::vector<bool>& wanted) {
-  std::unique_ptr<BackwardPrograms>& known = backwards_[{defined, wanted}];
+absl::StatusOr<const BackwardGraph*> CompiledEntry::BackwardFor(const std::vector<bool>& defined,
+                                                                const std::vector<bool>& wanted) {
+  std::unique_ptr<const BackwardGraph>& known = backwards_[{defined, wanted}];
   if (known == nullptr) {
     TANDEM_ASSIGN_OR_RETURN(BackwardGraph graph, gradient_->Backward(defined, wanted));
-    known = std::make_unique<BackwardPrograms>();
-    known->graph = std::move(graph);
+    known = std::make_unique<const BackwardGraph>(std::move(graph));
   }
   return known.get();
 }
 
-absl::StatusOr<Ref<Executable>> CompiledEntry::BackwardExecutable(BackwardPrograms& backward,
+absl::StatusOr<Ref<Executable>> CompiledEntry::BackwardExecutable(const BackwardGraph& backward,
                                                                   absl::Span<const Tensor> inputs) {
   const int64_t alignment = traced_.device->info().alignment;
   // Two for each input: none for a contiguous one; else its strides, and where it starts.
@@ -213,19 +213,28 @@ absl::StatusOr<Ref<Executable>> CompiledEntry::BackwardExecutable(BackwardProgra
     key[2 * i] = layout.strides;
     key[2 * i + 1] = {layout.offset};
   }
-  auto known = backward.programs.find(key);
-  if (known == backward.programs.end()) {
-    std::vector<TensorLayout> layouts;
-    for (const Tensor& input : inputs) {
-      layouts.push_back(InputRange::Of(input.layout(), alignment).layout);
-    }
-    TANDEM_ASSIGN_OR_RETURN(CompiledProgram program,
-                            CompileProgram("backward", backward.graph.graph, *traced_.device,
-                                           options_, std::move(layouts)));
-    record_->Add(program.explanation);
-    known = backward.programs.emplace(std::move(key), std::move(program)).first;
+  const auto known =
+      std::find_if(programs_.begin(), programs_.end(), [&](const BackwardProgram& program) {
+        return program.graph == &backward && program.layouts == key;
+      });
+  if (known != programs_.end()) {
+    programs_.splice(programs_.begin(), programs_, known);
+    return known->executable;
   }
-  return known->second.executable;
+  std::vector<TensorLayout> layouts;
+  for (const Tensor& input : inputs) {
+    layouts.push_back(InputRange::Of(input.layout(), alignment).layout);
+  }
+  TANDEM_ASSIGN_OR_RETURN(
+      CompiledProgram program,
+      CompileProgram("backward", backward.graph, *traced_.device, options_, std::move(layouts)));
+  record_->Add(std::move(program.explanation));
+  if (programs_.size() == kMaxBackwardPrograms) programs_.pop_back();
+  programs_.push_front({&backward, std::move(key), std::move(program.executable)});
+  int64_t bytes = 0;
+  for (const BackwardProgram& kept : programs_) bytes += kept.executable->bytes();
+  backward_bytes_.store(bytes, std::memory_order_relaxed);
+  return programs_.front().executable;
 }
 
 absl::StatusOr<std::vector<Tensor>> CompiledEntry::RunBackward(
@@ -243,15 +252,15 @@ absl::StatusOr<std::vector<Tensor>> CompiledEntry::RunBackward(
   }
   std::vector<bool> needed(wanted.size(), false);
   for (size_t i = 0; i < wanted.size(); ++i) needed[i] = wanted[i] && gradient_->wants()[i];
-  BackwardPrograms* backward;
+  const BackwardGraph* backward;
   {
     absl::MutexLock lock(&mutex_);
     TANDEM_ASSIGN_OR_RETURN(backward, BackwardFor(defined, needed));
   }
   std::vector<Tensor> grads(wanted.size());
-  if (backward->graph.graph.outputs().empty()) return grads;
+  if (backward->graph.outputs().empty()) return grads;
   Feed tensors;
-  for (const BackwardInput& input : backward->graph.inputs) {
+  for (const BackwardInput& input : backward->inputs) {
     switch (input.source) {
       case BackwardInput::Source::kGraphInput:
         tensors.push_back(feed[input.index]);
@@ -272,14 +281,15 @@ absl::StatusOr<std::vector<Tensor>> CompiledEntry::RunBackward(
     }
   }
   Ref<Executable> executable;
+  const int64_t before = bytes();
   {
     absl::MutexLock lock(&mutex_);
     TANDEM_ASSIGN_OR_RETURN(executable, BackwardExecutable(*backward, tensors));
   }
+  if (bytes() != before && on_resize_) on_resize_(*this);
   TANDEM_ASSIGN_OR_RETURN(RunResult result, executable->Run(tensors));
   for (size_t i = 0; i < grads.size(); ++i) {
-    if (backward->graph.grads[i] >= 0)
-      grads[i] = std::move(result.outputs[backward->graph.grads[i]]);
+    if (backward->grads[i] >= 0) grads[i] = std::move(result.outputs[backward->grads[i]]);
   }
   return grads;
 }

@@ -10,6 +10,9 @@
 #ifndef TANDEM_GRAPH_COMPILE_COMPILED_ENTRY_H_
 #define TANDEM_GRAPH_COMPILE_COMPILED_ENTRY_H_
 
+#include <atomic>
+#include <functional>
+#include <list>
 #include <memory>
 #include <string>
 #include <utility>
@@ -45,18 +48,26 @@ class EntryRecord : public RefCounted {
     absl::MutexLock lock(&mutex_);
     return explanation_;
   }
+  // The first programs are kept; an entry may compile any number of backward programs.
   void Add(ProgramExplanation program) {
     absl::MutexLock lock(&mutex_);
+    if (explanation_.programs.size() == kMaxPrograms) return;
     explanation_.programs.push_back(std::move(program));
   }
 
  private:
+  static constexpr size_t kMaxPrograms = 64;
+
   mutable absl::Mutex mutex_;
   EntryExplanation explanation_ ABSL_GUARDED_BY(mutex_);
 };
 
 class CompiledEntry : public RefCounted {
  public:
+  // Backward programs that are kept; the least recently used leaves first. There is one for each
+  // set of output gradients and of wanted inputs, and each way in which they lie in memory.
+  static constexpr size_t kMaxBackwardPrograms = 8;
+
   // Traces the body (twice with check_trace), optimizes and compiles. `reason` is why.
   static absl::StatusOr<Ref<CompiledEntry>> Compile(const std::string& name, const TraceBody& body,
                                                     CompileKey key, absl::Span<const Tensor> inputs,
@@ -68,7 +79,15 @@ class CompiledEntry : public RefCounted {
   const Graph& optimized() const { return forward_.optimized; }
   const Executable& executable() const { return *forward_.executable; }
   const Ref<EntryRecord>& record() const { return record_; }
-  int64_t bytes() const;
+  // What it keeps from run to run: of the forward program and of the backward programs.
+  int64_t bytes() const {
+    return forward_.executable->bytes() + backward_bytes_.load(std::memory_order_relaxed);
+  }
+  // `on_resize(entry)` is called when bytes() has changed, on whichever thread that happens. To be
+  // set before other threads know the entry.
+  void SetOnResize(std::function<void(const CompiledEntry&)> on_resize) {
+    on_resize_ = std::move(on_resize);
+  }
 
   // Runs on inputs that fit the key. If a variable is not what it was compiled for, nothing runs,
   // `stale` says so, and the result is ABORTED: compile anew.
@@ -80,10 +99,11 @@ class CompiledEntry : public RefCounted {
   using Feed = absl::InlinedVector<Tensor, 12>;
 
   using BackwardKey = std::pair<std::vector<bool>, std::vector<bool>>;
-  // A backward graph, compiled for each way in which its inputs lie.
-  struct BackwardPrograms {
-    BackwardGraph graph;
-    absl::flat_hash_map<std::vector<Dims>, CompiledProgram> programs;
+  // A backward graph, compiled for one way in which its inputs lie.
+  struct BackwardProgram {
+    const BackwardGraph* graph;
+    std::vector<Dims> layouts;
+    Ref<Executable> executable;
   };
 
   explicit CompiledEntry(CompileKey key) : key_(std::move(key)) {}
@@ -94,10 +114,10 @@ class CompiledEntry : public RefCounted {
   absl::StatusOr<Feed> Gather(absl::Span<const Tensor> inputs, std::string* stale) const;
   absl::StatusOr<RunResult> Execute(const Feed& feed) const;
   // The gradient graph for output gradients that are `defined`, of the inputs that are `wanted`.
-  absl::StatusOr<BackwardPrograms*> BackwardFor(const std::vector<bool>& defined,
-                                                const std::vector<bool>& wanted)
+  absl::StatusOr<const BackwardGraph*> BackwardFor(const std::vector<bool>& defined,
+                                                   const std::vector<bool>& wanted)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<Ref<Executable>> BackwardExecutable(BackwardPrograms& backward,
+  absl::StatusOr<Ref<Executable>> BackwardExecutable(const BackwardGraph& backward,
                                                      absl::Span<const Tensor> inputs)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Gradients of all graph inputs.
@@ -115,8 +135,12 @@ class CompiledEntry : public RefCounted {
 
   absl::Mutex mutex_;
   std::unique_ptr<GradientTrace> gradient_;  // null unless key_.gradient; Backward under mutex_
-  absl::flat_hash_map<BackwardKey, std::unique_ptr<BackwardPrograms>> backwards_
+  // All that were ever asked for: to make one again would add its nodes to the trace again.
+  absl::flat_hash_map<BackwardKey, std::unique_ptr<const BackwardGraph>> backwards_
       ABSL_GUARDED_BY(mutex_);
+  std::list<BackwardProgram> programs_ ABSL_GUARDED_BY(mutex_);  // most recently used first
+  std::atomic<int64_t> backward_bytes_{0};                       // of `programs_`
+  std::function<void(const CompiledEntry&)> on_resize_;
 };
 
 }  // namespace tandem

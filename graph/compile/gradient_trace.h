@@ -6,7 +6,7 @@
 // mode would compute: the gradients are equal bit for bit.
 //
 //   TANDEM_ASSIGN_OR_RETURN(std::unique_ptr<GradientTrace> trace, GradientTrace::Create(...));
-//   TANDEM_ASSIGN_OR_RETURN(ForwardGraph forward, trace->Forward());
+//   trace->forward();  // the graph to run; trace->residual_outputs() says what to keep of it
 //   TANDEM_ASSIGN_OR_RETURN(BackwardGraph backward, trace->Backward(defined, wanted));
 //
 // The forward graph returns, besides the outputs, the *residuals*: intermediate values that the
@@ -66,7 +66,6 @@ class GradientTrace {
   bool differentiable() const { return differentiable_; }
   // wants()[i]: input i of the graph wants a gradient.
   const std::vector<bool>& wants() const { return wants_; }
-  int num_outputs() const { return static_cast<int>(outputs_.size()); }
   // The outputs that gradients can flow into.
   const std::vector<bool>& output_recorded() const { return recorded_; }
 

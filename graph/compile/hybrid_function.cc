@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdio>
 #include <deque>
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -28,11 +29,15 @@ constexpr int kMaxAttempts = 4;
 }  // namespace
 
 struct HybridFunction::State {
+  using Cache = CompileCache<CompileKey, CompiledEntry>;
+
   State(std::string name, Body body, HybridOptions options)
       : name(std::move(name)),
         body(std::move(body)),
         options(std::move(options)),
-        cache({this->options.max_entries, this->options.max_bytes}) {}
+        cache_owner(std::make_shared<Cache>(
+            CacheLimits{this->options.max_entries, this->options.max_bytes})),
+        cache(*cache_owner) {}
 
   // The entry for a call; compiles it if there is none. `reason`, if not empty, is why an entry
   // that was there did not fit.
@@ -52,7 +57,9 @@ struct HybridFunction::State {
   const std::string name;
   const Body body;
   const HybridOptions options;
-  CompileCache<CompileKey, CompiledEntry> cache;
+  // Shared with those entries that a tape keeps alive, which grow when they compile a backward pass.
+  const std::shared_ptr<Cache> cache_owner;
+  Cache& cache;
 
   absl::Mutex trace_mutex;  // held while the body runs with symbols
   std::atomic<std::thread::id> tracer{std::thread::id()};
@@ -127,6 +134,11 @@ absl::StatusOr<Ref<CompiledEntry>> HybridFunction::State::Compile(CompileKey key
       keys.pop_front();
     }
   }
+  entry->SetOnResize([shared = std::weak_ptr<Cache>(cache_owner)](const CompiledEntry& resized) {
+    if (const auto locked = shared.lock()) {
+      locked->Resize(resized.key(), resized, resized.bytes());
+    }
+  });
   cache.Insert(key, entry, entry->bytes());
   WarnOfRetraces(count, reason);
   return entry;
@@ -165,7 +177,7 @@ absl::StatusOr<Result> HybridFunction::State::RunEntryOf(absl::Span<const Tensor
     stale.clear();
     absl::StatusOr<Result> result = run(*entry, &stale);
     if (stale.empty()) return result;
-    cache.Erase(entry->key());
+    cache.Erase(entry->key(), *entry);
     entry = nullptr;
   }
   return absl::AbortedError(

@@ -39,7 +39,7 @@ struct HybridStats {
   int64_t hits = 0;
   int64_t misses = 0;
   int64_t evictions = 0;
-  int64_t traces = 0;   // how often the body ran with symbols
+  int64_t traces = 0;   // that succeeded; with check_trace, which runs the body twice, one
   int64_t entries = 0;  // in the cache now
   int64_t bytes = 0;    // of those entries
 };

@@ -1,4 +1,5 @@
-// How a HybridFunction compiles: memory, numerics, limits, checks.
+// How a HybridFunction compiles: memory, limits, checks. Eager and graph agree bit for bit, forward
+// and backward: all rewrites are exact.
 //
 //   HybridOptions options;
 //   options.static_alloc = true;   // keep the arena between runs
@@ -17,20 +18,15 @@
 
 namespace tandem {
 
-enum class HybridNumerics : uint8_t {
-  kStrict,  // eager and graph agree bit for bit, forward and backward: only exact rewrites
-  kFast,    // passes may change rounding; all passes so far are exact
-};
-
 struct HybridOptions {
   // Keep the memory of intermediate values from run to run.
   bool static_alloc = false;
   // Record the work once and replay it. Needs static_alloc: what is replayed is bound to its arena.
   bool static_shape = false;
-  HybridNumerics numerics = HybridNumerics::kStrict;
 
   // Bounds of the cache of compiled entries; the least recently used leaves first. The newest entry
-  // always stays. `max_bytes` counts arenas and constants; 0: no bound.
+  // always stays. `max_bytes` counts arenas that are kept and constants, those of backward programs
+  // as well; 0: no bound.
   int64_t max_entries = 64;
   int64_t max_bytes = 0;
 

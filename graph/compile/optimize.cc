@@ -9,8 +9,7 @@
 
 namespace tandem {
 
-absl::StatusOr<OptimizedGraph> OptimizeGraph(const Graph& graph, Device& device,
-                                             const HybridOptions& options) {
+absl::StatusOr<OptimizedGraph> OptimizeGraph(const Graph& graph, Device& device) {
   PassContext context;
   // Folding runs the kernels of eager mode, which are those of the executable: the same bits.
   context.evaluator = [&device](const OpDef& op, const AttributeMap& attrs,
@@ -32,7 +31,7 @@ absl::StatusOr<OptimizedGraph> OptimizeGraph(const Graph& graph, Device& device,
 absl::StatusOr<CompiledProgram> CompileProgram(std::string role, const Graph& traced,
                                                Device& device, const HybridOptions& options,
                                                std::vector<TensorLayout> input_layouts) {
-  TANDEM_ASSIGN_OR_RETURN(OptimizedGraph optimized, OptimizeGraph(traced, device, options));
+  TANDEM_ASSIGN_OR_RETURN(OptimizedGraph optimized, OptimizeGraph(traced, device));
   CompiledProgram program;
   TANDEM_ASSIGN_OR_RETURN(
       program.executable,

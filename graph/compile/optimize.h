@@ -1,6 +1,6 @@
 // Runs the pass pipeline over a traced graph, and keeps what explain() shows of it.
 //
-//   TANDEM_ASSIGN_OR_RETURN(OptimizedGraph optimized, OptimizeGraph(traced, *device, options));
+//   TANDEM_ASSIGN_OR_RETURN(OptimizedGraph optimized, OptimizeGraph(traced, *device));
 //
 // Thread rules: any thread.
 #ifndef TANDEM_GRAPH_COMPILE_OPTIMIZE_H_
@@ -24,8 +24,7 @@ struct OptimizedGraph {
 };
 
 // Inputs, outputs and updates keep their order; INTERNAL if a pass breaks that.
-absl::StatusOr<OptimizedGraph> OptimizeGraph(const Graph& graph, Device& device,
-                                             const HybridOptions& options);
+absl::StatusOr<OptimizedGraph> OptimizeGraph(const Graph& graph, Device& device);
 
 // A graph from the passes to an executable.
 struct CompiledProgram {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "tandem/core/base/status_macros.h"
 #include "tandem/core/dispatch/interpreter.h"
@@ -65,6 +66,9 @@ class Recorder : public Interpreter {
   std::vector<OpCall> calls;
   Tensor random_state;
 
+  // What the body wrote last to each variable.
+  const absl::flat_hash_map<const Variable*, Tensor>& written() const { return written_; }
+
  private:
   absl::flat_hash_map<const Variable*, Tensor> written_;
   int64_t next_block_ = 0;
@@ -119,11 +123,9 @@ absl::Status CompareCompiled(const std::string& name, const Graph& graph,
                              absl::Span<const Tensor> feed, absl::Span<const Tensor> values,
                              Device& device) {
   Graph probe = graph;
-  std::vector<ValueId> probed;
   for (const Node& node : graph.nodes()) {
     for (const ValueId output : node.outputs) {
       TANDEM_RETURN_IF_ERROR(probe.AddOutput(absl::StrCat("probe of ", output), output));
-      probed.push_back(output);
     }
   }
   ExecutableOptions options;
@@ -235,17 +237,40 @@ absl::Status VerifyAgainstEager(const std::string& name, const TraceBody& body,
   }
 
   TANDEM_ASSIGN_OR_RETURN(const RunResult result, executable.Run(feed));
-  for (size_t i = 0; i < expected->size(); ++i) {
-    TANDEM_ASSIGN_OR_RETURN(const std::string difference,
-                            DescribeDifference(result.outputs[i], (*expected)[i]));
-    if (difference.empty()) continue;
+  const auto compare = [&](absl::string_view what, const Tensor& actual,
+                           const Tensor& wanted) -> absl::Status {
+    TANDEM_ASSIGN_OR_RETURN(const std::string difference, DescribeDifference(actual, wanted));
+    if (difference.empty()) return absl::OkStatus();
     // Where does it begin?
     TANDEM_ASSIGN_OR_RETURN(const std::vector<Tensor> steps,
                             Interpret(optimized, feed, traced.device));
     TANDEM_RETURN_IF_ERROR(CompareCompiled(name, optimized, feed, steps, *traced.device));
-    return Differs(name, absl::StrCat("output '", graph.outputs()[i].name, "' ", difference,
+    return Differs(name, absl::StrCat(what, " ", difference,
                                       "; each op alone agrees, so a pass or the memory plan is to "
                                       "blame"));
+  };
+  for (size_t i = 0; i < expected->size(); ++i) {
+    TANDEM_RETURN_IF_ERROR(compare(absl::StrCat("output '", graph.outputs()[i].name, "'"),
+                                   result.outputs[i], (*expected)[i]));
+  }
+  // The state that is written back.
+  absl::flat_hash_set<const Variable*> updated;
+  for (size_t i = 0; i < graph.updates().size(); ++i) {
+    const Variable& variable = *traced.bindings[graph.updates()[i].input].variable;
+    updated.insert(&variable);
+    const auto written = recorder.written().find(&variable);
+    if (written == recorder.written().end()) {
+      return Differs(name, absl::StrCat("it did not write the variable '", variable.name(),
+                                        "', which was traced"));
+    }
+    TANDEM_RETURN_IF_ERROR(
+        compare(absl::StrCat("the new value of the variable '", variable.name(), "'"),
+                result.updates[i], written->second));
+  }
+  for (const auto& [variable, value] : recorder.written()) {
+    if (updated.contains(variable)) continue;
+    return Differs(
+        name, absl::StrCat("it wrote the variable '", variable->name(), "', which was not traced"));
   }
   return absl::OkStatus();
 }

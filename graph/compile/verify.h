@@ -1,7 +1,8 @@
 // Finds the first op at which a compiled function differs from its eager body (R26).
 //
 // Three runs on the same inputs, variables and random numbers: the body, op by op; the traced
-// graph, op by op; the compiled program. All values are compared bit for bit. Nothing is written:
+// graph, op by op; the compiled program. All values, and the new values of variables, are
+// compared bit for bit. Nothing is written:
 // variables and the generator stay as they are.
 //
 // Thread rules: runs user code, on the calling thread.

@@ -294,5 +294,30 @@ TEST_F(HybridForwardTest, VerifyAgreesAndFindsABodyThatChanges) {
               AllOf(HasSubstr("neg"), HasSubstr("hybrid_forward_test.cc:"), HasSubstr("relu")));
 }
 
+TEST_F(HybridForwardTest, VerifyComparesWhatIsWrittenToVariables) {
+  const Ref<Variable> first = MakeVariable("first", Array({1, 2}, {2}), false);
+  const Ref<Variable> second = MakeVariable("second", Array({1, 2}, {2}), false);
+  bool to_first = true, to_second = false, of_sum = false;
+  Ref<HybridFunction> net = Hybrid([&](absl::Span<const Tensor> in) -> absl::StatusOr<TensorList> {
+    // The same ops whatever is written.
+    TANDEM_ASSIGN_OR_RETURN(Tensor y, Op("relu", {in[0]}));
+    TANDEM_ASSIGN_OR_RETURN(Tensor sum, Op("add", {y, in[0]}));
+    if (to_first) TANDEM_RETURN_IF_ERROR(WriteVariable(*first, of_sum ? sum : y));
+    if (to_second) TANDEM_RETURN_IF_ERROR(WriteVariable(*second, y));
+    return TensorList{y, sum};
+  });
+  const Tensor x = Array({1, 2}, {2});
+  EXPECT_TRUE(net->Verify({&x, 1}).ok()) << net->Verify({&x, 1});
+  of_sum = true;
+  EXPECT_THAT(net->Verify({&x, 1}).ToString(),
+              AllOf(HasSubstr("'first'"), HasSubstr("differs in 2 of 2")));
+  of_sum = false;
+  to_second = true;
+  EXPECT_THAT(net->Verify({&x, 1}).ToString(), HasSubstr("wrote the variable 'second'"));
+  to_first = to_second = false;
+  EXPECT_THAT(net->Verify({&x, 1}).ToString(), HasSubstr("did not write the variable 'first'"));
+  EXPECT_EQ(Values(first->Get()), (std::vector<float>{1, 2}));
+}
+
 }  // namespace
 }  // namespace tandem

@@ -279,6 +279,54 @@ TEST_F(HybridGradientTest, ARecordedCallKeepsNothingAliveForEver) {
 }
 
 // A whole training step in one function: forward, gradients, update.
+TEST_F(HybridGradientTest, MemoryOfBackwardProgramsIsCountedAndBounded) {
+  constexpr int kOutputs = 12;
+  const HybridFunction::Body body = [](absl::Span<const Tensor> in) -> absl::StatusOr<TensorList> {
+    TensorList outputs;
+    for (int i = 0; i < kOutputs; ++i) {
+      TANDEM_ASSIGN_OR_RETURN(Tensor y, Op("exp", {in[0]}));
+      TANDEM_ASSIGN_OR_RETURN(y, Op("tanh", {y}));
+      outputs.push_back(y);
+    }
+    return outputs;
+  };
+  HybridOptions options = StaticOptions();
+  const auto run = [&](HybridFunction& net, int64_t size, size_t used) {
+    Differentiate([&](absl::Span<const Tensor> in) { return Call(net, in); }, {Random({size})}, {},
+                  {used});
+  };
+  Ref<HybridFunction> net = Hybrid(body, options);
+  {
+    const Tensor x = Random({100});
+    ASSERT_TRUE(AttachGrad(x).ok());
+    RecordScope record;
+    ASSERT_TRUE(Call(*net, {&x, 1}).ok());
+  }
+  const int64_t forward = net->stats().bytes;
+  run(*net, 100, 0);
+  const int64_t backward = net->stats().bytes - forward;
+  EXPECT_GT(backward, 0);
+  // Each output has a backward program of its own, all of one size; eight are kept.
+  for (size_t used = 1; used < kOutputs; ++used) run(*net, 100, used);
+  EXPECT_EQ(net->stats().bytes, forward + 8 * backward);
+  EXPECT_EQ(net->Explain().entries.back().programs.size(), 1 + kOutputs);
+  // One that left comes back, in place of another; one that is there is used again.
+  run(*net, 100, 0);
+  run(*net, 100, kOutputs - 1);
+  EXPECT_EQ(net->stats().bytes, forward + 8 * backward);
+  EXPECT_EQ(net->Explain().entries.back().programs.size(), 2 + kOutputs);
+
+  // Two entries that fit with their forward programs alone do not fit with their backward ones.
+  options.max_bytes = 2 * forward + 3 * backward / 2;
+  Ref<HybridFunction> bounded = Hybrid(body, options);
+  run(*bounded, 100, 0);
+  EXPECT_EQ(bounded->stats().evictions, 0);
+  run(*bounded, 99, 0);
+  EXPECT_EQ(bounded->stats().evictions, 1);
+  EXPECT_EQ(bounded->stats().entries, 1);
+  EXPECT_LE(bounded->stats().bytes, options.max_bytes);
+}
+
 TEST_F(HybridGradientTest, ATrainingStepIsOneFunction) {
   auto w = MakeVariable("w", Array({1, 2, 3}, {3}));
   const HybridFunction::Body step = [&](absl::Span<const Tensor> in) -> absl::StatusOr<TensorList> {

@@ -18,7 +18,7 @@ class TextProgramTest : public HybridFixture {
     return graph.ok() ? *std::move(graph) : Graph();
   }
   Graph Optimize(const Graph& graph) {
-    auto optimized = OptimizeGraph(graph, *device_, HybridOptions());
+    auto optimized = OptimizeGraph(graph, *device_);
     EXPECT_TRUE(optimized.ok()) << optimized.status();
     if (!optimized.ok()) return Graph();
     EXPECT_TRUE(VerifyGraph(optimized->graph).ok());
