@@ -24,9 +24,9 @@ absl::Status GraphSymbol::ValueError(absl::string_view what) const {
   return absl::FailedPreconditionError(
       absl::StrCat(what, " needs the value of ", Describe(), MadeBy(),
                    ", which is a symbol of the trace '", trace_->name(),
-                   "' and has none. For control flow that depends on values use Cond, WhileLoop or "
-                   "Scan; to look "
-                   "at a value return it, or run un-hybridized: Hybridize(false)"));
+                   "' and has none. Use Where(condition, a, b), return the value, or run "
+                   "un-hybridized: Hybridize(false). Cond, WhileLoop and Scan are for control flow "
+                   "that depends on values (not in this version)"));
 }
 
 }  // namespace tandem

@@ -67,7 +67,7 @@ TEST_F(TraceTest, ReadingAValueNamesOpBlockLineAndRemedy) {
   for (const absl::Status& status : {y.Item<float>().status(), y.ToVector<float>().status()}) {
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_THAT(status.ToString(), AllOf(HasSubstr("sum : f32[]"), HasSubstr("net0"),
-                                         HasSubstr("net.cc:12"), HasSubstr("Cond, WhileLoop")));
+                                         HasSubstr("net.cc:12"), HasSubstr("Where(condition, a, b)")));
   }
 }
 
