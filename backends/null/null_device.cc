@@ -1,8 +1,10 @@
 #include "tandem/backends/null/null_device.h"
 
+#include <unistd.h>
+
 #include <atomic>
+#include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,26 +14,33 @@ namespace tandem::null_backend {
 namespace {
 
 constexpr int64_t kAlignment = 64;
-constexpr int64_t kLimit = int64_t{1} << 40;  // far more than a test needs, less than overflows
 constexpr int kMaxSlots = 1 << 20;
 constexpr size_t kMaxBindings = 64;
 
+// What all buffers together may take.
+int64_t PhysicalMemory() {
+  const int64_t pages = sysconf(_SC_PHYS_PAGES);
+  const int64_t page = sysconf(_SC_PAGE_SIZE);
+  return pages > 0 && page > 0 ? pages * page : int64_t{1} << 40;
+}
+
 class NullBuffer final : public Buffer {
  public:
-  NullBuffer(DeviceId device, MemoryKind kind, int64_t size, std::byte* data,
+  NullBuffer(DeviceId device, MemoryKind kind, int64_t size, std::byte* memory,
              std::shared_ptr<HazardChecker> checker)
-      : Buffer(device, kind, size), data_(data), checker_(std::move(checker)), number_(Next()) {
+      : Buffer(device, kind, size), memory_(memory), checker_(std::move(checker)), number_(Next()) {
     checker_->Add(number_, size);
   }
   ~NullBuffer() override {
     checker_->Remove(number_);
-    free(data_);
+    free(memory_);
   }
 
   bool host_visible() const override { return true; }
   absl::StatusOr<std::byte*> Map() override {
     checker_->MarkWritten(number_);
-    return data_;
+    const auto address = reinterpret_cast<uintptr_t>(memory_);
+    return memory_ + (kAlignment - address % kAlignment) % kAlignment;
   }
   // Never the same for two buffers of a process, unlike an address.
   int64_t number() const { return number_; }
@@ -42,7 +51,7 @@ class NullBuffer final : public Buffer {
     return next.fetch_add(1, std::memory_order_relaxed);
   }
 
-  std::byte* const data_;
+  std::byte* const memory_;  // room for `size` bytes from its first aligned address
   const std::shared_ptr<HazardChecker> checker_;
   const int64_t number_;
 };
@@ -56,15 +65,16 @@ class NullAllocator final : public Allocator {
     if (bytes < 0) {
       return absl::InvalidArgumentError(absl::StrCat("a buffer cannot have ", bytes, " bytes"));
     }
-    void* data = nullptr;
-    const int64_t rounded = bytes > kLimit ? 0 : (bytes + kAlignment - 1) / kAlignment * kAlignment;
-    if (bytes > kLimit || posix_memalign(&data, kAlignment, rounded + kAlignment) != 0) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("no memory for ", bytes, " bytes on ", device_.ToString()));
+    const int64_t taken = checker_->stats().bytes_in_use;
+    // calloc: pages that nobody touches are never made, and here few are touched.
+    void* const memory = bytes > limit_ - taken ? nullptr : calloc(bytes + kAlignment, 1);
+    if (memory == nullptr) {
+      return absl::ResourceExhaustedError(absl::StrCat("no memory for ", bytes, " bytes on ",
+                                                       device_.ToString(), ": ", taken, " of ",
+                                                       limit_, " bytes are taken"));
     }
-    std::memset(data, 0, rounded);
     return Ref<Buffer>(
-        new NullBuffer(device_, kind, bytes, static_cast<std::byte*>(data), checker_));
+        new NullBuffer(device_, kind, bytes, static_cast<std::byte*>(memory), checker_));
   }
   AllocatorStats stats() const override { return checker_->stats(); }
   void ResetPeak() override { checker_->ResetPeak(); }
@@ -72,6 +82,7 @@ class NullAllocator final : public Allocator {
  private:
   const DeviceId device_;
   const std::shared_ptr<HazardChecker> checker_;
+  const int64_t limit_ = PhysicalMemory();
 };
 
 // One recorded step: a dispatch, a copy or a fill.

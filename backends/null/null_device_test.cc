@@ -1,5 +1,7 @@
 #include "tandem/backends/null/null_device.h"
 
+#include <unistd.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -157,7 +159,15 @@ TEST_F(NullDeviceTest, MemoryIsCounted) {
   EXPECT_EQ(device_->allocator().stats().peak_bytes, 150);
   EXPECT_EQ(device_->allocator().Allocate(INT64_MAX).status().code(),
             absl::StatusCode::kResourceExhausted);
+  const int64_t physical = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGE_SIZE);
+  const auto most = device_->allocator().Allocate(physical + 1);
+  EXPECT_EQ(most.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(device_->allocator().Allocate(-1).status().code(), absl::StatusCode::kInvalidArgument);
+  const Ref<Buffer> zeroed = New(int64_t{1} << 30);
+  std::byte* const data = *zeroed->Map();
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(data) % device_->info().alignment, 0);
+  EXPECT_EQ(data[0], std::byte{0});
+  EXPECT_EQ(data[zeroed->size() - 1], std::byte{0});
   EXPECT_FALSE(backend_.OpenDevice(1).ok());
   EXPECT_FALSE(backend_.SetOption("x", "1").ok());
 }
