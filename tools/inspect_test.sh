@@ -63,4 +63,4 @@ cp "${params}" "${TEST_TMPDIR}/changed.params"
 chmod u+w "${TEST_TMPDIR}/changed.params"
 size=$(stat -L -c %s "${params}")
 printf '\x55' | dd of="${TEST_TMPDIR}/changed.params" bs=1 seek=$((size - 1)) conv=notrunc 2> /dev/null
-fails "dense0_bias" "${symbol}" "${TEST_TMPDIR}/changed.params"
+fails "'dense0_weight'" "${symbol}" "${TEST_TMPDIR}/changed.params"
