@@ -7,6 +7,7 @@
 #ifndef TANDEM_TESTS_E2E_NETWORKS_H_
 #define TANDEM_TESTS_E2E_NETWORKS_H_
 
+#include <cstring>
 #include <functional>
 #include <map>
 #include <memory>
@@ -63,7 +64,21 @@ inline Batch MakeBatch(const Network& network, int64_t size, uint64_t seed = 100
   return {RandomNormal(IntList(shape)), Array<int64_t>(labels)};
 }
 
+// Bytes, not numbers: 0 is not -0, and a NaN is itself.
+inline bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+}
+
 using Values = std::map<std::string, std::vector<float>>;
+
+inline bool SameBits(const Values& a, const Values& b) {
+  if (a.size() != b.size()) return false;
+  for (auto i = a.begin(), j = b.begin(); i != a.end(); ++i, ++j) {
+    if (i->first != j->first || !SameBits(i->second, j->second)) return false;
+  }
+  return true;
+}
 
 // Values of all parameters, running statistics among them.
 inline Values ValuesOf(const Block& net) {
@@ -79,13 +94,12 @@ inline void SetValues(const Block& net, const Values& values) {
   }
 }
 
-// All that one step shows, as bits can be compared.
+// All that one step shows.
 struct Observed {
   std::vector<float> output;
   Values gradients;
   std::vector<float> input_gradient;
   Values parameters;  // after the step: running statistics move in training
-  friend bool operator==(const Observed&, const Observed&) = default;
 };
 
 // Forward and backward; the parameters are put back as they were.

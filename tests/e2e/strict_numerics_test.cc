@@ -1,6 +1,7 @@
 // Eager, hybridized, static, and exported and imported: the same bits, forward and backward, in both
 // modes and at several batch sizes.
 
+#include <cmath>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -13,17 +14,26 @@ namespace {
 class StrictNumericsTest : public testing::TestWithParam<Network> {};
 
 void ExpectSame(const Observed& expected, const Observed& actual, const std::string& what) {
-  EXPECT_TRUE(expected.output == actual.output) << what << ": output";
-  EXPECT_TRUE(expected.input_gradient == actual.input_gradient) << what << ": input gradient";
+  EXPECT_TRUE(SameBits(expected.output, actual.output)) << what << ": output";
+  EXPECT_TRUE(SameBits(expected.input_gradient, actual.input_gradient))
+      << what << ": input gradient";
   ASSERT_EQ(expected.gradients.size(), actual.gradients.size()) << what;
   for (const auto& [name, gradient] : expected.gradients) {
-    EXPECT_TRUE(actual.gradients.count(name) == 1 && actual.gradients.at(name) == gradient)
+    EXPECT_TRUE(actual.gradients.count(name) == 1 && SameBits(actual.gradients.at(name), gradient))
         << what << ": gradient of " << name;
   }
+  ASSERT_EQ(expected.parameters.size(), actual.parameters.size()) << what;
   for (const auto& [name, value] : expected.parameters) {
-    EXPECT_TRUE(actual.parameters.count(name) == 1 && actual.parameters.at(name) == value)
+    EXPECT_TRUE(actual.parameters.count(name) == 1 && SameBits(actual.parameters.at(name), value))
         << what << ": value of " << name;
   }
+}
+
+TEST(SameBitsTest, IsStricterThanEquality) {
+  EXPECT_TRUE(SameBits(std::vector<float>{}, {}));
+  EXPECT_TRUE(SameBits(std::vector<float>{NAN}, {NAN}));
+  EXPECT_FALSE(SameBits(std::vector<float>{0.0f}, {-0.0f}));
+  EXPECT_FALSE(SameBits(std::vector<float>{0.0f}, {0.0f, 0.0f}));
 }
 
 // R26 R71 R36
@@ -77,6 +87,20 @@ TEST_P(StrictNumericsTest, ImportedIsExportedBitForBit) {
     }
   }
   std::filesystem::remove_all(folder);
+}
+
+// R47: a loop of the host is as many nodes as it has rounds.
+TEST(NetworksTest, ALoopUnrolls) {
+  nn::HybridLambda thrice([](const Tensor& x) {
+    Tensor y = x;
+    for (int round = 0; round < 3; ++round) y = Tanh(y);
+    return y;
+  });
+  const Tensor x = Array<float>({-1.0f, 0.25f});
+  const std::vector<float> eager = ToVector(thrice(x));
+  thrice.Hybridize();
+  EXPECT_TRUE(SameBits(ToVector(thrice(x)), eager));
+  EXPECT_EQ(Value(thrice.function()->traced()).graph.nodes().size(), 3u);
 }
 
 // R18 R10

@@ -14,8 +14,11 @@ namespace {
 struct Trained {
   Values parameters;
   std::vector<float> losses;
-  friend bool operator==(const Trained&, const Trained&) = default;
 };
+
+bool SameTraining(const Trained& a, const Trained& b) {
+  return SameBits(a.parameters, b.parameters) && SameBits(a.losses, b.losses);
+}
 
 Trained Train(const Network& network, const HybridizeOptions& options, int steps,
               int64_t batch_size = 8) {
@@ -58,9 +61,9 @@ class TrainingTest : public testing::TestWithParam<Network> {};
 // R20 R26 R71
 TEST_P(TrainingTest, TheSameSeedGivesTheSameBitsInEveryMode) {
   const Trained eager = Train(GetParam(), kImperative, 5);
-  EXPECT_TRUE(Train(GetParam(), kImperative, 5) == eager);
-  EXPECT_TRUE(Train(GetParam(), {}, 5) == eager);
-  EXPECT_TRUE(Train(GetParam(), kStatic, 5) == eager);
+  EXPECT_TRUE(SameTraining(Train(GetParam(), kImperative, 5), eager));
+  EXPECT_TRUE(SameTraining(Train(GetParam(), {}, 5), eager));
+  EXPECT_TRUE(SameTraining(Train(GetParam(), kStatic, 5), eager));
 }
 
 TEST_P(TrainingTest, TheNumberOfThreadsDoesNotMatter) {
@@ -72,7 +75,8 @@ TEST_P(TrainingTest, TheNumberOfThreadsDoesNotMatter) {
     results.push_back(Train(GetParam(), kImperative, 2, 33));
     results.push_back(Train(GetParam(), kStatic, 2, 33));
   }
-  for (size_t i = 1; i < results.size(); ++i) EXPECT_TRUE(results[i] == results[0]) << i;
+  for (size_t i = 1; i < results.size(); ++i)
+    EXPECT_TRUE(SameTraining(results[i], results[0])) << i;
 }
 
 TEST_P(TrainingTest, TheLossFalls) {
@@ -92,7 +96,9 @@ TEST_P(TrainingTest, EightThreadsCallOneCompiledNetwork) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&, t] {
-      for (int call = 0; call < 20; ++call) wrong[t] += ToVector((*net)(batch.x)) != expected;
+      for (int call = 0; call < 20; ++call) {
+        wrong[t] += !SameBits(ToVector((*net)(batch.x)), expected);
+      }
     });
   }
   for (std::thread& thread : threads) thread.join();
