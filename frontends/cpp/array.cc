@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tandem/core/autograd/autograd.h"
 #include "tandem/core/base/checked_math.h"
 #include "tandem/core/dispatch/interpreter.h"
 #include "tandem/core/dispatch/random.h"
@@ -69,8 +70,14 @@ Tensor Ones(const IntList& shape, DType dtype, Device* device) {
   return Full(shape, 1.0, {.dtype = dtype}, &DeviceOrDefault(device));
 }
 
-Tensor ZerosLike(const Tensor& x) { return Zeros(x.shape(), x.dtype(), x.device()); }
-Tensor OnesLike(const Tensor& x) { return Ones(x.shape(), x.dtype(), x.device()); }
+Tensor ZerosLike(const Tensor& x) {
+  CheckDefined("ZerosLike", x);
+  return Zeros(x.shape(), x.dtype(), x.device());
+}
+Tensor OnesLike(const Tensor& x) {
+  CheckDefined("OnesLike", x);
+  return Ones(x.shape(), x.dtype(), x.device());
+}
 
 Tensor RandomUniform(const IntList& shape, double low, double high, DType dtype, Device* device) {
   const RandomState draw = Draw(shape, DeviceOrDefault(device));
@@ -93,9 +100,13 @@ namespace random {
 void Seed(uint64_t seed) { SeedRandom(seed); }
 }  // namespace random
 
-Tensor CopyTo(const Tensor& x, Device& device) { return Value(CopyToDevice(x, device)); }
+Tensor CopyTo(const Tensor& x, Device& device) {
+  CheckDefined("CopyTo", x);
+  return Value(CopyToDevice(x, device));
+}
 
 double ItemAsDouble(const Tensor& x) {
+  CheckDefined("ItemAsDouble", x);
   return DispatchDType(
       x.dtype(), [&](auto zero) { return static_cast<double>(Value(x.Item<decltype(zero)>())); });
 }
@@ -106,15 +117,23 @@ std::ostream& operator<<(std::ostream& out, const Tensor& x) {
 
 void WriteInto(Tensor& x, const IntList& begin, const IntList& end, const Tensor& value,
                SourceLocation loc) {
-  if (!x.defined() || !value.defined()) {
-    throw Error(absl::InvalidArgumentError("WriteInto: an empty Tensor"));
-  }
+  CheckDefined("WriteInto", x);
+  CheckDefined("WriteInto", value);
   if (x.is_symbolic() || value.is_symbolic()) {
     throw Error(absl::FailedPreconditionError(absl::StrCat(
         "WriteInto: ", (x.is_symbolic() ? x : value).Describe(),
         " is being traced, and a graph's values never change [at ", ToString(loc),
         "]. Rewrite `WriteInto(x, begin, end, value)` as an expression, such as "
         "`x = Where(mask, value, x)`, or `x = Concat({before, value, after}, {.axis = …})`")));
+  }
+  // The values are copied on the host, where no gradient can flow.
+  if (IsRecording() && (RequiresGrad(x) || RequiresGrad(value))) {
+    throw Error(absl::FailedPreconditionError(absl::StrCat(
+        "WriteInto: ", (RequiresGrad(x) ? x : value).Describe(),
+        " has a gradient that is being recorded, and writing would cut it off [at ", ToString(loc),
+        "]. Rewrite `WriteInto(x, begin, end, value)` as an expression, such as "
+        "`x = Where(mask, value, x)`, or `x = Concat({before, value, after}, {.axis = …})`; or "
+        "Detach both, or write in a PauseScope, if no gradient is wanted")));
   }
   const int rank = x.rank();
   if (begin.size() != end.size() || begin.size() > rank) {

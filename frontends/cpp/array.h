@@ -19,6 +19,7 @@
 #include "tandem/core/base/source_location.h"
 #include "tandem/core/tensor/tensor.h"
 #include "tandem/frontends/cpp/context.h"
+#include "tandem/frontends/cpp/defined.h"
 #include "tandem/frontends/cpp/error.h"
 #include "tandem/frontends/cpp/int_list.h"
 
@@ -70,11 +71,13 @@ Tensor CopyTo(const Tensor& x, Device& device);
 // All elements, row-major. INVALID_ARGUMENT unless T stores the tensor's dtype.
 template <typename T = float>
 std::vector<T> ToVector(const Tensor& x) {
+  CheckDefined("ToVector", x);
   return Value(x.ToVector<T>());
 }
 // The only element.
 template <typename T = float>
 T Item(const Tensor& x) {
+  CheckDefined("Item", x);
   return Value(x.Item<T>());
 }
 // The only element, of any dtype, as double.
@@ -87,8 +90,8 @@ std::ostream& operator<<(std::ostream& out, const Tensor& x);
 // --- writing -------------------------------------------------------------------------------------
 
 // x[begin[0]:end[0], begin[1]:end[1], …] = value, which is broadcast. Tensors never change: `x` is
-// rebound to a new one; other handles keep the old values. A traced tensor is refused with
-// FAILED_PRECONDITION, which shows the rewrite (R44).
+// rebound to a new one; other handles keep the old values. A traced tensor, and one whose gradient is
+// being recorded, are refused with FAILED_PRECONDITION, which shows the rewrite (R44).
 void WriteInto(Tensor& x, const IntList& begin, const IntList& end, const Tensor& value,
                SourceLocation loc = SourceLocation::current());
 

@@ -1,5 +1,6 @@
 #include "tandem/frontends/cpp/array.h"
 
+#include <functional>
 #include <sstream>
 
 #include "gmock/gmock.h"
@@ -127,6 +128,43 @@ TEST(WriteInto, RebindsToANewTensor) {
   EXPECT_THAT(ToVector(before), ElementsAre(1, 2, 3, 4, 5, 6));
   EXPECT_THAT(ErrorOf([&] { WriteInto(a, {0, 0, 0}, {1, 1, 1}, before); }), HasSubstr("begin"));
   EXPECT_NE(ErrorOf([&] { WriteInto(a, {0}, {1}, Ones({7})); }), "(no error)");
+}
+
+// R44
+TEST(WriteInto, RefusesToCutAGradientOff) {
+  Tensor x = Array({1, 2});
+  Tensor plain = Array({1, 2});
+  RequireGrad(x);
+  RecordScope record;
+  Tensor y = x * 2;
+  EXPECT_THAT(ErrorOf([&] { WriteInto(y, {0}, {1}, ScalarArray(0.0f)); }), HasSubstr("Where("));
+  EXPECT_THAT(ErrorOf([&] { WriteInto(plain, {0}, {2}, y); }), HasSubstr("gradient"));
+  Tensor cut = Detach(y);
+  WriteInto(cut, {0}, {1}, ScalarArray(0.0f));
+  EXPECT_THAT(ToVector(cut), ElementsAre(0, 4));
+  PauseScope pause;
+  WriteInto(y, {0}, {1}, ScalarArray(0.0f));
+  EXPECT_THAT(ToVector(y), ElementsAre(0, 4));
+}
+
+TEST(Array, EmptyTensorsAreErrors) {
+  Tensor empty;
+  Tensor one = Ones({1});
+  const std::pair<std::string, std::function<void()>> calls[] = {
+      {"ZerosLike", [&] { ZerosLike(empty); }},
+      {"OnesLike", [&] { OnesLike(empty); }},
+      {"ItemAsDouble", [&] { ItemAsDouble(empty); }},
+      {"Item", [&] { Item(empty); }},
+      {"ToVector", [&] { ToVector(empty); }},
+      {"CopyTo", [&] { CopyTo(empty, DefaultDevice()); }},
+      {"WriteInto", [&] { WriteInto(empty, {}, {}, one); }},
+      {"WriteInto", [&] { WriteInto(one, {}, {}, empty); }},
+      {"Backward", [&] { Backward(empty); }},
+      {"RequireGrad", [&] { RequireGrad(empty); }},
+  };
+  for (const auto& [name, call] : calls) {
+    EXPECT_THAT(ErrorOf(call), HasSubstr(name + ": an empty Tensor"));
+  }
 }
 
 // R42 R44 R30

@@ -8,6 +8,7 @@
 #include <optional>
 #include <regex>
 #include <typeinfo>
+#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
@@ -45,6 +46,21 @@ bool IsName(absl::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return std::isalnum(c) || c == '_' || c == '.';
   });
+}
+
+// True if `target` is `block`, or below it.
+bool Contains(const Block& block, const Block& target) {
+  std::vector<const Block*> open = {&block};
+  absl::flat_hash_set<const Block*> seen = {&block};
+  while (!open.empty()) {
+    const Block* const next = open.back();
+    open.pop_back();
+    if (next == &target) return true;
+    for (const BlockChild& child : next->children()) {
+      if (seen.insert(child.block.get()).second) open.push_back(child.block.get());
+    }
+  }
+  return false;
 }
 
 class OutermostScope {
@@ -97,17 +113,25 @@ TensorList Block::Apply(const TensorList& inputs) {
   if (summary == nullptr) [[likely]]
     return Run(inputs);
 
-  const size_t row = summary->rows.size();
-  summary->rows.push_back(
-      {std::string(2 * summary->depth, ' ') + type_name(), Describe(), "", 0, 0});
-  ++summary->depth;
-  TensorList outputs = Run(inputs);
-  --summary->depth;
-  internal::SummaryRow& filled = summary->rows[row];
+  internal::SummaryTable& table = *summary;
+  const size_t row = table.rows.size();
+  table.rows.push_back({std::string(2 * table.depth, ' ') + type_name(), Describe(), "", 0, 0});
+  TensorList outputs;
+  {
+    // A body may catch what one of its children throws.
+    struct Deeper {
+      explicit Deeper(internal::SummaryTable& table) : table(table) { ++table.depth; }
+      ~Deeper() { --table.depth; }
+      internal::SummaryTable& table;
+    } deeper(table);
+    outputs = Run(inputs);
+  }
+  internal::SummaryRow& filled = table.rows[row];
   filled.output = absl::StrJoin(outputs, ", ", [](std::string* out, const Tensor& t) {
-    absl::StrAppend(out, t.spec().ToString());
+    absl::StrAppend(out, t.defined() ? t.spec().ToString() : "(empty)");
   });
   for (const ParameterPtr& parameter : parameters_) {
+    if (!table.counted.insert(parameter.get()).second) continue;
     (parameter->grad_req() == GradRequest::kNone ? filled.kept : filled.trained) +=
         parameter->shape().num_elements();
   }
@@ -223,6 +247,13 @@ void Block::AddChild(std::string name, std::shared_ptr<Block> child) {
           type_name(), " has a child '", name, "' already, a ", known.block->type_name(),
           "; give the ", child->type_name(), " another name")));
     }
+  }
+  if (Contains(*child, *this)) {
+    throw Error(absl::InvalidArgumentError(absl::StrCat(
+        type_name(), " '", this->name(), "' cannot have ", child->type_name(), " '", child->name(),
+        "' as its child '", name,
+        "': ", child.get() == this ? "they are one block" : "it is below that block already",
+        ", and blocks must not go in circles")));
   }
   Check(CheckChild(name, *child));
   // A block that is shared keeps the name that its first parent gave it.
@@ -365,6 +396,8 @@ void Block::LoadParameters(const std::string& path, const LoadOptions& options) 
         path, " has values that no parameter of ", type_name(),
         " wants: ", absl::StrJoin(extra, ", "), ". Load with ignore_extra to skip them")));
   }
+  // All or none.
+  for (const auto& [parameter, tensor] : found) Check(parameter->CheckValue(tensor));
   for (const auto& [parameter, tensor] : found) parameter->SetData(tensor);
 }
 
@@ -375,12 +408,15 @@ void Block::Hybridize(const HybridizeOptions& options) {
   for (const BlockChild& child : children_) child.block->Hybridize(options);
 }
 
+bool Block::Summarizing() { return summary != nullptr; }
+
 std::string Block::Summary(const Tensor& input) {
   internal::SummaryTable table;
-  summary = &table;
-  struct Reset {
-    ~Reset() { summary = nullptr; }
-  } reset;
+  // A forward may ask for the summary of another block.
+  struct Restore {
+    ~Restore() { summary = outer; }
+    internal::SummaryTable* const outer;
+  } restore{std::exchange(summary, &table)};
   Apply({input});
   return table.ToText();
 }

@@ -130,7 +130,8 @@ class Block : public internal::HintSource {
   virtual void Hybridize(const HybridizeOptions& options = {});
   void Hybridize(bool active) { Hybridize(HybridizeOptions{.active = active}); }
 
-  // Runs a forward and tells layers, output shapes and numbers of parameters, as a table.
+  // Runs a forward, imperatively, and tells layers, output shapes and numbers of parameters, as a
+  // table. The parameters of a block that runs twice are counted where it runs first.
   std::string Summary(const Tensor& input);
 
  protected:
@@ -173,6 +174,8 @@ class Block : public internal::HintSource {
   virtual absl::Status CheckChild(absl::string_view name, const Block& child) const {
     return absl::OkStatus();
   }
+  // True while this thread is inside of Summary, for which every block's forward must run.
+  static bool Summarizing();
   // Parameters that have no value, own and below.
   std::vector<std::string> ParametersWithoutValue() const;
 

@@ -264,6 +264,85 @@ TEST(Block, ErrorsNameTheBlocksPath) {
   EXPECT_THAT(ErrorOf([&] { net(Tensor()); }), HasSubstr("empty"));
 }
 
+TEST(Block, CirclesAreRefused) {
+  auto a = std::make_shared<Sequential>();
+  auto b = std::make_shared<Sequential>();
+  auto c = std::make_shared<Sequential>();
+  a->SetName("above");
+  a->Add(b);
+  b->Add(c);
+  EXPECT_THAT(ErrorOf([&] { c->Add(a); }),
+              AllOf(HasSubstr("'above'"), HasSubstr("'above_sequential0_sequential0'"),
+                    HasSubstr("circles")));
+  EXPECT_THAT(ErrorOf([&] { a->Add(a); }), HasSubstr("they are one block"));
+  EXPECT_EQ(c->size(), 0);
+  EXPECT_EQ(a->CollectParameters().size(), 0);
+}
+
+TEST(Block, LoadParametersChangesAllOrNothing) {
+  const std::string path = ::testing::TempDir() + "/block_test_atomic.params";
+  HybridSequential saved;
+  saved.Add(nn::Dense(2, {.in_units = 3}), nn::Dense(2, {.in_units = 2}));
+  saved.Initialize(init::One());
+  saved.SaveParameters(path);
+  HybridSequential other;  // its first layer fits, its second does not
+  other.Add(nn::Dense(2, {.in_units = 3}), nn::Dense(4, {.in_units = 2}));
+  other.Initialize(init::Constant(7));
+  EXPECT_THAT(ErrorOf([&] { other.LoadParameters(path); }),
+              AllOf(HasSubstr("[4,2]"), HasSubstr("[2,2]")));
+  EXPECT_EQ(ToVector(other.CollectParameters()[0]->Data())[0], 7);
+  std::filesystem::remove(path);
+}
+
+class Inner : public Block {
+ public:
+  Inner() { dense_ = Register("dense", nn::Dense(2, {.in_units = 2})); }
+  Tensor Forward(const Tensor& x) override {
+    if (ask) text = dense_->Summary(x);
+    return dense_(x);
+  }
+  BlockRef<nn::Dense> dense_;
+  bool ask = true;
+  std::string text;
+};
+
+class GivesNothing : public Block {
+ public:
+  Tensor Forward(const Tensor& x) override { return Tensor(); }
+};
+
+TEST(Block, SummariesMayNestAndSeeEmptyTensors) {
+  Sequential net;
+  auto inner = std::make_shared<Inner>();
+  net.Add(inner, nn::Dense(3, {.in_units = 2}));
+  net.Initialize();
+  EXPECT_THAT(net.Summary(Ones({1, 2})),
+              AllOf(HasSubstr("15 parameters are trained"), HasSubstr("f32[1,3]")));
+  EXPECT_THAT(inner->text, HasSubstr("6 parameters are trained"));
+  GivesNothing nothing;
+  EXPECT_THAT(nothing.Summary(Ones({1, 2})), HasSubstr("(empty)"));
+}
+
+TEST(Block, ASummaryOfACompiledNetHasItsLayers) {
+  HybridSequential net;
+  net.Add(nn::Dense(4, {.in_units = 3}), nn::Dense(2, {.in_units = 4}));
+  net.Initialize();
+  const Tensor x = Ones({1, 3});
+  const std::string imperative = net.Summary(x);
+  net.Hybridize();
+  EXPECT_EQ(net.Summary(x), imperative);
+  net(x);
+  EXPECT_EQ(net.Summary(x), imperative);
+}
+
+TEST(Block, ASummaryCountsASharedLayerOnce) {
+  auto dense = std::make_shared<nn::Dense>(4, nn::DenseOptions{.in_units = 4});
+  HybridSequential net;
+  net.Add(dense, dense);
+  net.Initialize();
+  EXPECT_THAT(net.Summary(Ones({1, 4})), HasSubstr("\n20 parameters are trained"));
+}
+
 TEST(Block, DuplicateNamesAreRefused) {
   class Twice : public Block {
    public:

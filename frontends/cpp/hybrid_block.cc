@@ -65,13 +65,15 @@ TensorList HybridBlock::ForwardAll(const TensorList& inputs) {
 }
 
 TensorList HybridBlock::Run(const TensorList& inputs) {
-  if (options_.active) {
-    RememberInputs(inputs);
+  TensorList outputs;
+  if (options_.active && !Summarizing()) {
     // Held: the function must outlive the call, also if another thread replaces it.
     const Ref<HybridFunction> function = CurrentFunction();
-    return Value(Call(*function, inputs));
+    outputs = Value(Call(*function, inputs));
+  } else {
+    outputs = RunForward(inputs);
   }
-  TensorList outputs = RunForward(inputs);
+  // Only what worked: an export must not trace what failed.
   RememberInputs(inputs);
   return outputs;
 }

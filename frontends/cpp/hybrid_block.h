@@ -54,9 +54,13 @@ class Params {
 struct ExportOptions {
   // Names of the arguments in the graph; those that are missing are "data", or "data0", "data1", …
   std::vector<std::string> input_names = {};
-  bool binary = false;        // prefix-symbol.pb instead of the JSON
-  bool packed = false;        // one file, prefix.tandem
-  bool dynamic_batch = true;  // axis 0 of the arguments may differ from call to call
+  bool binary = false;  // prefix-symbol.pb instead of the JSON
+  bool packed = false;  // one file, prefix.tandem
+  // Axis 0 of the arguments, the batch, may differ from call to call. Only where the graph allows
+  // it: all arguments of rank > 0 have the same size there, and with another one every op still
+  // fits and axis 0 of every output follows. Otherwise (a reshape that holds the batch size, an
+  // output without a batch) the file fixes the size that was traced.
+  bool dynamic_batch = true;
 };
 
 class HybridBlock : public Block {
@@ -70,7 +74,8 @@ class HybridBlock : public Block {
   void Hybridize(const HybridizeOptions& options = {}) override;
   bool hybridized() const { return options_.active; }
 
-  // The compiled function; null before the first call after Hybridize().
+  // The compiled function; null before the first call after Hybridize(). It runs this block's
+  // forward, so do not call it after the block's end or move.
   Ref<HybridFunction> function() const;
   // Why it was traced, what each pass did, the memory plan, the kernel of each node (as text).
   // FAILED_PRECONDITION before the first compiled call.

@@ -175,6 +175,39 @@ TEST(HybridBlock, GradientsAreEqualBitForBit) {
   EXPECT_EQ(gradients(), eager);
 }
 
+// What failed is not what an export traces.
+TEST(HybridBlock, AFailedCallIsNotRemembered) {
+  HybridSequential net;
+  net.Add(nn::Dense(2, {.in_units = 5}));
+  net.Initialize();
+  net.Hybridize();
+  net(Ones({4, 5}));
+  EXPECT_NE(ErrorOf([&] { net(Ones({4, 9})); }), "(no error)");
+  EXPECT_THAT(net.GraphText(), HasSubstr("f32[4,5]"));
+}
+
+// Both nets that hold a layer compile anew when it changes.
+TEST(HybridBlock, AllParentsHearOfAChange) {
+  auto dense = std::make_shared<nn::Dense>(1, nn::DenseOptions{.use_bias = false, .in_units = 1});
+  auto shared = std::make_shared<HybridSequential>();
+  shared->Add(dense);
+  HybridSequential first, second;
+  first.Add(shared);
+  second.Add(shared);
+  first.Initialize(init::Constant(3));
+  first.Hybridize();
+  second.Hybridize();
+  const Tensor x = Ones({1, 1});
+  EXPECT_EQ(Item(first(x)), 3);
+  EXPECT_EQ(Item(second(x)), 3);
+  auto more = std::make_shared<nn::Dense>(1, nn::DenseOptions{.use_bias = false, .in_units = 1});
+  more->Initialize(init::Constant(2));
+  shared->Add(more);
+  EXPECT_EQ(Item(first(x)), 6);
+  EXPECT_EQ(Item(second(x)), 6);
+  EXPECT_EQ(dense->name(), first.name() + "_hybridsequential0_dense0");
+}
+
 // R34
 TEST(HybridBlock, StaticShapeAloneIsRefused) {
   Counting net;

@@ -38,6 +38,10 @@ void BlockIdentity::SetLocal(std::string local) {
 
 void BlockIdentity::SetParent(const std::shared_ptr<BlockIdentity>& parent,
                               const std::string& local) {
+  std::erase_if(parents_, [&](const std::weak_ptr<BlockIdentity>& known) {
+    return known.expired() || known.lock() == parent;
+  });
+  parents_.push_back(parent);
   if (!parent_.expired()) return;
   parent_ = parent;
   SetLocal(local);
@@ -61,7 +65,9 @@ const std::string& BlockIdentity::Local() {
 
 void BlockIdentity::Changed() {
   version_.fetch_add(1, std::memory_order_release);
-  if (const auto above = parent_.lock()) above->Changed();
+  for (const std::weak_ptr<BlockIdentity>& parent : parents_) {
+    if (const auto above = parent.lock()) above->Changed();
+  }
 }
 
 }  // namespace internal

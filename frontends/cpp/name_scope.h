@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
@@ -64,7 +65,8 @@ class BlockIdentity {
   void set_source(const HintSource* source) { source_ = source; }
   // Names a root.
   void SetLocal(std::string local);
-  // Puts the block below another one, unless it has a parent already.
+  // Puts the block below another one, which it tells of its changes from now on. Only the first
+  // parent names it.
   void SetParent(const std::shared_ptr<BlockIdentity>& parent, const std::string& local);
 
   // The full name: "hybridsequential0_dense0". Settles it.
@@ -75,7 +77,7 @@ class BlockIdentity {
   // Counts changes of the block's structure and of its parameters' roles: compiled graphs of
   // another version are out of date.
   int64_t version() const { return version_.load(std::memory_order_acquire); }
-  // One more change, here and above.
+  // One more change, here and in all blocks above.
   void Changed();
 
  private:
@@ -83,7 +85,8 @@ class BlockIdentity {
   const HintSource* source_;
   std::string local_;  // constant once `named_`
   std::atomic<bool> named_{false};
-  std::weak_ptr<BlockIdentity> parent_;
+  std::weak_ptr<BlockIdentity> parent_;                // who names it
+  std::vector<std::weak_ptr<BlockIdentity>> parents_;  // all, the one above too
   std::atomic<int64_t> version_{0};
 };
 

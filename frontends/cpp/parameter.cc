@@ -67,18 +67,23 @@ Tensor Parameter::Data() const {
   return Value(ReadVariable(*variable_));
 }
 
-void Parameter::SetData(const Tensor& value) {
+absl::Status Parameter::CheckValue(const Tensor& value) const {
   if (!value.defined()) {
-    throw Error(absl::InvalidArgumentError(
-        absl::StrCat("parameter '", name(), "' cannot be set to an empty Tensor")));
+    return absl::InvalidArgumentError(
+        absl::StrCat("parameter '", name(), "' cannot be set to an empty Tensor"));
   }
   if (value.dtype() != options_.dtype) {
-    throw Error(absl::InvalidArgumentError(
-        absl::StrCat("parameter '", name(), "' is ", DTypeName(options_.dtype),
-                     ", the new value is ", value.Describe(), "; Cast it first")));
+    return absl::InvalidArgumentError(absl::StrCat("parameter '", name(), "' is ",
+                                                   DTypeName(options_.dtype), ", the new value is ",
+                                                   value.Describe(), "; Cast it first"));
   }
-  if (value.is_symbolic()) Check(value.symbol()->ValueError("Parameter::SetData"));
-  ResolveShape(value.shape());
+  if (value.is_symbolic()) return value.symbol()->ValueError("Parameter::SetData");
+  return CheckShape(value.shape());
+}
+
+void Parameter::SetData(const Tensor& value) {
+  Check(CheckValue(value));
+  options_.shape = value.shape();
   Device* device = pending_device_ != nullptr ? pending_device_ : value.device();
   if (initialized()) device = variable().Get().device();
   Check(variable().Set(Detach(Value(CopyToDevice(value, *device)))));
@@ -115,17 +120,19 @@ void Parameter::Initialize(const InitializerPtr& init, Device& device, bool forc
   if (!options_.shape.has_dynamic()) FinishInitialize();
 }
 
-void Parameter::ResolveShape(const Shape& shape) {
+absl::Status Parameter::CheckShape(const Shape& shape) const {
   bool fits = shape.rank() == options_.shape.rank();
   for (int i = 0; fits && i < shape.rank(); ++i) {
     fits = options_.shape[i] == kDynamic || options_.shape[i] == shape[i];
   }
-  if (!fits) {
-    throw Error(absl::InvalidArgumentError(
-        absl::StrCat("parameter '", name(), "' has the shape ", options_.shape.ToString(),
-                     ", which does not fit ", shape.ToString(),
-                     "; the layer was made for an input of another size")));
-  }
+  if (fits) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "parameter '", name(), "' has the shape ", options_.shape.ToString(), ", which does not fit ",
+      shape.ToString(), "; the layer was made for an input of another size"));
+}
+
+void Parameter::ResolveShape(const Shape& shape) {
+  Check(CheckShape(shape));
   options_.shape = shape;
 }
 

@@ -74,6 +74,9 @@ class Parameter {
   // Draws the first value, now or as soon as the shape is known. `init` serves if the parameter has
   // none of its own. Does nothing if there is a value, unless `force`.
   void Initialize(const InitializerPtr& init, Device& device, bool force);
+  // INVALID_ARGUMENT unless SetData would take the value, whose dtype and known sizes must be the
+  // parameter's.
+  absl::Status CheckValue(const Tensor& value) const;
   // Fills in the dimensions that are not known. INVALID_ARGUMENT if the known ones differ.
   void ResolveShape(const Shape& shape);
   // Draws the first value, if Initialize was called and the shape is known.
@@ -85,6 +88,7 @@ class Parameter {
 
  private:
   absl::Status NotInitialized() const;
+  absl::Status CheckShape(const Shape& shape) const;
 
   const std::string local_name_;
   ParameterOptions options_;

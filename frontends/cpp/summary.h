@@ -6,7 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "tandem/core/tensor/tensor.h"
+#include "absl/container/flat_hash_set.h"
+
+namespace tandem {
+class Parameter;
+}
 
 namespace tandem::internal {
 
@@ -21,6 +25,7 @@ struct SummaryRow {
 struct SummaryTable {
   std::vector<SummaryRow> rows;
   int depth = 0;
+  absl::flat_hash_set<const Parameter*> counted;  // those that have a row
   std::string ToText() const;
 };
 

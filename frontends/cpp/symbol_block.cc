@@ -30,11 +30,13 @@ BlockRef<SymbolBlock> SymbolBlock::Imports(const std::string& symbol_file,
   for (NamedTensor& named : model.parameters) {
     values.push_back({std::move(named.name), std::move(named.tensor)});
   }
-  return std::make_shared<SymbolBlock>(std::move(model.graph), input_names, values, where);
+  return std::make_shared<SymbolBlock>(std::move(model.graph), input_names, values, where,
+                                       model.signature);
 }
 
 SymbolBlock::SymbolBlock(Graph graph, const std::vector<std::string>& input_names,
-                         const std::vector<std::pair<std::string, Tensor>>& values, Device& device)
+                         const std::vector<std::pair<std::string, Tensor>>& values, Device& device,
+                         const std::vector<Shape>& signature)
     : graph_(std::move(graph)), device_(&device) {
   const std::vector<std::string> there = ArgumentNames(graph_);
   const std::vector<std::string>& wanted = input_names.empty() ? there : input_names;
@@ -44,6 +46,17 @@ SymbolBlock::SymbolBlock(Graph graph, const std::vector<std::string>& input_name
                      "; it was asked for ", absl::StrJoin(wanted, ", "))));
   }
   num_arguments_ = static_cast<int>(wanted.size());
+  if (!signature.empty()) {
+    if (signature.size() != there.size()) {
+      throw Error(absl::InvalidArgumentError(absl::StrCat("the graph '", graph_.name(), "' has ",
+                                                          there.size(), " inputs, the signature ",
+                                                          signature.size(), " shapes")));
+    }
+    for (size_t i = 0; i < there.size(); ++i) {
+      const ValueId value = graph_.inputs()[graph_.FindInput(there[i])].value;
+      signature_.push_back({graph_.spec(value).dtype, signature[i]});
+    }
+  }
   auto value_of = [&](const std::string& name) -> const Tensor& {
     for (const auto& [known, tensor] : values) {
       if (known == name) return tensor;
@@ -93,10 +106,14 @@ TensorList SymbolBlock::HybridForwardAll(const TensorList& inputs, const Params&
                                                         inputs.size())));
   }
   std::vector<Tensor> fed;
+  size_t argument = 0;
   for (size_t i = 0; i < feeds_.size(); ++i) {
     const Feed& feed = feeds_[i];
     switch (feed.kind) {
       case InputKind::kArgument:
+        if (!signature_.empty()) {
+          CheckInput(graph_.inputs()[i].name, inputs[feed.index], signature_[argument++]);
+        }
         fed.push_back(inputs[feed.index]);
         break;
       case InputKind::kParameter:
@@ -126,6 +143,19 @@ TensorList SymbolBlock::HybridForwardAll(const TensorList& inputs, const Params&
   }
   outputs.resize(num_outputs);
   return outputs;
+}
+
+void SymbolBlock::CheckInput(const std::string& argument, const Tensor& input,
+                             const TensorSpec& wanted) const {
+  bool fits = input.dtype() == wanted.dtype && input.rank() == wanted.shape.rank();
+  for (int i = 0; fits && i < input.rank(); ++i) {
+    fits = wanted.shape[i] == kDynamic || wanted.shape[i] == input.shape()[i];
+  }
+  if (fits) return;
+  throw Error(absl::InvalidArgumentError(
+      absl::StrCat(type_name(), " '", name(), "': input '", argument, "' is ", input.Describe(),
+                   ", the model was exported for ", wanted.ToString(),
+                   "; give it such an input, or export the model again after a forward with one")));
 }
 
 Tensor SymbolBlock::Offset(int64_t delta) const {

@@ -30,8 +30,12 @@ class SymbolBlock : public HybridBlock {
                                        Device* device = nullptr);
 
   // A graph with the tensors of its inputs that are not arguments, by the inputs' names.
+  // `signature` has a shape for each argument, in the graph's order, with kDynamic where a call may
+  // have any size; inputs of another shape or dtype are INVALID_ARGUMENT. Empty: what the graph's
+  // ops take.
   SymbolBlock(Graph graph, const std::vector<std::string>& input_names,
-              const std::vector<std::pair<std::string, Tensor>>& values, Device& device);
+              const std::vector<std::pair<std::string, Tensor>>& values, Device& device,
+              const std::vector<Shape>& signature = {});
 
   const Graph& graph() const { return graph_; }
 
@@ -45,6 +49,8 @@ class SymbolBlock : public HybridBlock {
     int index = -1;  // of the argument, of the parameter, or of the capture
   };
 
+  // Throws unless the input is what the signature says of an argument.
+  void CheckInput(const std::string& argument, const Tensor& input, const TensorSpec& wanted) const;
   // (0, delta), to be added to a random state.
   Tensor Offset(int64_t delta) const;
 
@@ -53,6 +59,7 @@ class SymbolBlock : public HybridBlock {
   int num_arguments_ = 0;
   std::vector<Feed> feeds_;
   std::vector<Tensor> captures_;
+  std::vector<TensorSpec> signature_;  // in the graph's order; empty if there is none
 };
 
 }  // namespace tandem

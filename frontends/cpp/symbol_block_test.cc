@@ -134,6 +134,68 @@ TEST_F(SymbolBlockTest, MistakesAreExplained) {
               HasSubstr("parameter file"));
 }
 
+class HoldsTheBatch : public HybridBlock {
+ public:
+  Tensor HybridForward(const Tensor& x, const Params& p) override {
+    return Reshape(x, {x.shape()[0] * x.shape()[1]});
+  }
+};
+
+class FixedReshape : public HybridBlock {
+ public:
+  Tensor HybridForward(const Tensor& x, const Params& p) override {
+    return Reshape(x * 2, {x.shape()[0], -1});
+  }
+};
+
+TEST_F(SymbolBlockTest, TheSignatureIsEnforced) {
+  HybridSequential net = Mlp();
+  net(Ones({2, 9}));
+  net.Export(folder_ + "mlp");
+  auto imported =
+      SymbolBlock::Imports(folder_ + "mlp-symbol.json", {"data"}, folder_ + "mlp-0000.params");
+  EXPECT_EQ(imported(Ones({5, 9})).shape(), Shape({5, 3}));
+  for (const bool hybridized : {false, true}) {
+    imported->Hybridize(hybridized);
+    EXPECT_THAT(ErrorOf([&] {
+                  imported(Ones({2, 8}));
+                }),
+                AllOf(HasSubstr("'data'"), HasSubstr("f32[2,8]"), HasSubstr("f32[?,9]")));
+    EXPECT_THAT(ErrorOf([&] { imported(Ones({2, 3, 3})); }), HasSubstr("f32[2,3,3]"));
+    EXPECT_THAT(ErrorOf([&] {
+                  imported(Ones({2, 9}, DType::kF64));
+                }),
+                AllOf(HasSubstr("f64[2,9]"), HasSubstr("f32[?,9]")));
+  }
+  net.Export(folder_ + "fixed", 0, {.dynamic_batch = false});
+  auto fixed =
+      SymbolBlock::Imports(folder_ + "fixed-symbol.json", {"data"}, folder_ + "fixed-0000.params");
+  EXPECT_EQ(fixed(Ones({2, 9})).shape(), Shape({2, 3}));
+  EXPECT_THAT(ErrorOf([&] {
+                fixed(Ones({5, 9}));
+              }),
+              AllOf(HasSubstr("f32[5,9]"), HasSubstr("f32[2,9]")));
+}
+
+// A graph that holds the batch size is not exported as one that takes any.
+TEST_F(SymbolBlockTest, ABatchThatCannotDifferIsFixed) {
+  HoldsTheBatch flat;
+  FixedReshape reshape;
+  const std::pair<std::string, HybridBlock*> nets[] = {{"flat", &flat}, {"reshape", &reshape}};
+  for (const auto& [name, net] : nets) {
+    (*net)(Ones({2, 6}));
+    net->Export(folder_ + name);
+    auto imported = SymbolBlock::Imports(folder_ + name + "-symbol.json", {"data"},
+                                         folder_ + name + "-0000.params");
+    EXPECT_EQ(imported(Ones({2, 6})).num_elements(), 12);
+    EXPECT_THAT(ErrorOf([&] {
+                  imported(Ones({3, 6}));
+                }),
+                AllOf(HasSubstr("f32[3,6]"), HasSubstr("f32[2,6]")))
+        << name;
+  }
+}
+
 // The draws of an imported graph are those that the block would make (R20).
 TEST_F(SymbolBlockTest, RandomStateStartsWhereTheBlockWouldDraw) {
   GraphBuilder builder("noise", &DefaultDevice());
