@@ -63,5 +63,26 @@ TEST(IdxFuzz, DamagedFilesAreErrors) {
   EXPECT_GT(errors, 1000);
 }
 
+// 60 MiB of zeros take 60 KB: allowed, but only once.
+TEST(IdxFuzz, AGzipBombTakesNoMoreThanTheLimit) {
+  const std::string path = absl::StrCat(testing::TempDir(), "/bomb.idx");
+  const std::string zeros(60 << 20, '\0');
+  for (const int dimension : {0x03, 0x04, 0x7f}) {  // times 2^24 and 12 << 20: 60 MiB, then more
+    std::string header("\0\0\x08\x01", 4);
+    header += static_cast<char>(dimension);
+    header += std::string("\xc0\0\0", 3);
+    gzFile file = gzopen(path.c_str(), "wb1");
+    gzwrite(file, header.data(), header.size());
+    gzwrite(file, zeros.data(), zeros.size());
+    gzclose(file);
+    const int64_t size = ReadAll(path).size();
+    ASSERT_LT(size, 1 << 20);
+    const fuzz::AllocationMeter meter;
+    const auto array = data::ReadIdx(path);
+    EXPECT_LE(meter.peak_bytes(), 4 * size + (64 << 20));
+    EXPECT_EQ(array.ok(), dimension == 0x03) << array.status();
+  }
+}
+
 }  // namespace
 }  // namespace tandem

@@ -16,6 +16,8 @@
 namespace tandem::data {
 namespace {
 
+constexpr int kMaxWorkers = 256;
+
 // Fisher–Yates with a generator that the standard fixes to the bit; std::shuffle is not.
 void Shuffle(std::vector<int64_t>& values, uint64_t seed, uint64_t epoch) {
   std::seed_seq sequence = {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32),
@@ -35,17 +37,19 @@ class DataLoader::Epoch {
  public:
   Epoch(DatasetPtr dataset, std::vector<std::vector<int64_t>> plan, int workers, int64_t prefetch)
       : dataset_(std::move(dataset)), plan_(std::move(plan)), prefetch_(prefetch) {
-    for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { Work(); });
+    // No more than there is work for.
+    const size_t count = std::min(static_cast<size_t>(workers), plan_.size());
+    threads_.reserve(count);
+    try {
+      for (size_t i = 0; i < count; ++i) threads_.emplace_back([this] { Work(); });
+    } catch (...) {
+      // The system has no more threads; the destructor does not run.
+      Stop();
+      throw;
+    }
   }
 
-  ~Epoch() {
-    {
-      std::lock_guard lock(mutex_);
-      stopped_ = true;
-    }
-    changed_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-  }
+  ~Epoch() { Stop(); }
 
   // False at the end.
   bool Next(Batch* batch) {
@@ -74,6 +78,15 @@ class DataLoader::Epoch {
     std::exception_ptr error;
   };
 
+  void Stop() {
+    {
+      std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    changed_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
   void Work() {
     while (true) {
       int64_t mine;
@@ -81,7 +94,7 @@ class DataLoader::Epoch {
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [this] {
           return stopped_ || started_ == static_cast<int64_t>(plan_.size()) ||
-                 started_ < taken_ + prefetch_;
+                 started_ - taken_ < prefetch_;
         });
         if (stopped_ || started_ == static_cast<int64_t>(plan_.size())) return;
         mine = started_++;
@@ -117,10 +130,11 @@ class DataLoader::Epoch {
 
 DataLoader::DataLoader(DatasetPtr dataset, DataLoaderOptions options)
     : dataset_(std::move(dataset)), options_(options) {
-  if (!dataset_ || options_.batch_size < 1 || options_.workers < 0 || options_.prefetch < 1) {
+  if (!dataset_ || options_.batch_size < 1 || options_.workers < 0 ||
+      options_.workers > kMaxWorkers || options_.prefetch < 1) {
     Check(absl::InvalidArgumentError(absl::StrCat(
         "a DataLoader needs a dataset, batch_size >= 1 (is ", options_.batch_size,
-        "), workers >= 0 (is ", options_.workers, ") and prefetch >= 1 (is ", options_.prefetch,
+        "), workers from 0 to ", kMaxWorkers, " (is ", options_.workers, ") and prefetch >= 1 (is ", options_.prefetch,
         ")")));
   }
   if (options_.seed) {

@@ -35,7 +35,7 @@ struct DataLoaderOptions {
   bool shuffle = false;
   LastBatch last_batch = LastBatch::kKeep;
   std::optional<uint64_t> seed = std::nullopt;
-  int workers = 1;       // 0: batches are made by the caller, when asked for
+  int workers = 1;       // at most 256; 0: batches are made by the caller, when asked for
   int64_t prefetch = 4;  // batches that may be ready and not yet taken
 };
 

@@ -7,6 +7,7 @@
 #include "tandem/core/dispatch/interpreter.h"
 #include "tandem/frontends/cpp/context.h"
 #include "tandem/frontends/cpp/data/idx.h"
+#include "tandem/frontends/cpp/defined.h"
 #include "tandem/frontends/cpp/error.h"
 
 namespace tandem::data {
@@ -49,10 +50,18 @@ class TransformedDataset : public Dataset {
 
 Sample Dataset::GetBatch(absl::Span<const int64_t> indices) const {
   std::vector<Sample> columns;
-  for (int64_t index : indices) {
+  for (const int64_t& index : indices) {
     Sample sample = Get(index);
-    columns.resize(sample.size());
-    for (size_t i = 0; i < sample.size(); ++i) columns[i].push_back(std::move(sample[i]));
+    if (&index == indices.data()) columns.resize(sample.size());
+    if (sample.size() != columns.size()) {
+      throw Error(absl::InvalidArgumentError(absl::StrCat(
+          "GetBatch: sample ", index, " has ", sample.size(), " tensors, sample ", indices[0],
+          " has ", columns.size(), "; the samples of a batch need the same number")));
+    }
+    for (size_t i = 0; i < sample.size(); ++i) {
+      CheckDefined(absl::StrCat("GetBatch: tensor ", i, " of sample ", index), sample[i]);
+      columns[i].push_back(std::move(sample[i]));
+    }
   }
   Sample batch;
   for (const Sample& column : columns) batch.push_back(Value(Invoke("stack", column))[0]);
@@ -61,6 +70,7 @@ Sample Dataset::GetBatch(absl::Span<const int64_t> indices) const {
 
 ArrayDataset::ArrayDataset(const std::vector<Tensor>& arrays) : device_(&DefaultDevice()) {
   for (const Tensor& array : arrays) {
+    CheckDefined("ArrayDataset", array);
     HostArray host{array.spec(), std::vector<std::byte>(array.spec().num_bytes())};
     Check(array.CopyToHost(absl::MakeSpan(host.bytes)));
     device_ = array.device();
@@ -155,6 +165,7 @@ absl::Span<const char* const> FashionMnistClasses() {
 }
 
 Tensor ToTensor(const Tensor& image) {
+  CheckDefined("ToTensor", image);
   const int rank = image.rank();
   if (image.dtype() != DType::kU8 || (rank != 3 && rank != 4)) {
     Check(absl::InvalidArgumentError(absl::StrCat(

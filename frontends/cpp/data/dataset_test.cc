@@ -1,5 +1,6 @@
 #include "tandem/frontends/cpp/data/dataset.h"
 
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -54,6 +55,30 @@ TEST(Transform, BySampleAndByBatchAgree) {
     EXPECT_EQ(dataset->Get(2)[0].spec().ToString(), "f32[1]");
     EXPECT_EQ(ToVector(dataset->Get(2)[0]), (std::vector<float>{4}));
   }
+}
+
+// Sample i has i + 1 tensors.
+class Growing : public Dataset {
+ public:
+  int64_t size() const override { return 3; }
+  Sample Get(int64_t index) const override { return Sample(index + 1, Array({1.f})); }
+};
+
+TEST(Dataset, SamplesOfABatchNeedTheSameTensors) {
+  Growing growing;
+  EXPECT_EQ(growing.GetBatch({1, 1})[1].spec().ToString(), "f32[2,1]");
+  EXPECT_THROW(growing.GetBatch({0, 1}), Error);
+  EXPECT_THROW(growing.GetBatch({1, 0}), Error);
+  EXPECT_THROW(ArrayDataset({Tensor()}), Error);
+  EXPECT_THROW(ToTensor(Tensor()), Error);
+}
+
+TEST(DataLoader, AnyPrefetchAndManyWorkers) {
+  DataLoader loader(Numbers(6), {.batch_size = 2,
+                                 .workers = 200,
+                                 .prefetch = std::numeric_limits<int64_t>::max()});
+  EXPECT_EQ(Epoch(loader).size(), 3u);
+  EXPECT_THROW(DataLoader(Numbers(1), {.workers = 257}), Error);
 }
 
 TEST(DataLoader, LastBatch) {

@@ -16,7 +16,8 @@
 namespace tandem::data {
 namespace {
 
-constexpr int64_t kChunk = 1 << 20;
+// zlib counts in int.
+constexpr int64_t kChunk = 1 << 30;
 constexpr int64_t kFreeBytes = 60 << 20;
 
 struct GzCloser {
@@ -140,12 +141,11 @@ absl::StatusOr<IdxArray> ReadIdx(const std::string& path, const IdxOptions& opti
                                      " that a file of ", reader.file_size(),
                                      " bytes may hold; raise IdxOptions::max_bytes if it is right"));
   }
-  // Grown as the data comes, so that a header that lies costs nothing.
-  while (static_cast<int64_t>(array.bytes.size()) < size) {
-    const int64_t have = array.bytes.size();
-    const int64_t want = std::min(size - have, std::max(kChunk, have));
-    array.bytes.reserve(have + want);
-    array.bytes.resize(have + want);
+  // At once: growing would hold the old and the new bytes at a time. A header that lies costs at
+  // most the limit.
+  array.bytes.resize(size);
+  for (int64_t have = 0; have < size; have += kChunk) {
+    const int64_t want = std::min(size - have, kChunk);
     TANDEM_ASSIGN_OR_RETURN(const int64_t count, reader.Read(array.bytes.data() + have, want));
     if (count != want) {
       return reader.Error(absl::StrCat("it ends after ", have + count, " of the ", size,

@@ -4,7 +4,7 @@
 //   TANDEM_ASSIGN_OR_RETURN(IdxArray images, ReadIdx("train-images-idx3-ubyte.gz"));
 //   images.spec.ToString();  // "u8[60000,28,28]"
 //
-// A header is a claim, not a fact: no more memory is taken than the file can back, and a header
+// A header is a claim, not a fact: no more memory is taken than IdxOptions::max_bytes, and a header
 // that does not fit what follows is an error. Thread rules: pure functions.
 #ifndef TANDEM_FRONTENDS_CPP_DATA_IDX_H_
 #define TANDEM_FRONTENDS_CPP_DATA_IDX_H_
