@@ -238,6 +238,10 @@ void Trainer::LoadStates(const std::string& path) {
   for (const auto& [name, state] : states) {
     Check(state->Set(Value(CopyToDevice(tensors.at(name), *state->Get().device()))));
   }
+  if (steps_done == 0) {
+    // In place: compiled updates hold these variables.
+    for (const auto& [name, state] : NamedStates()) Check(state->Set(ZerosLike(state->Get())));
+  }
   steps_ = steps_done;
 }
 

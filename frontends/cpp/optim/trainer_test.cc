@@ -186,6 +186,26 @@ TEST(Trainer, StatesGoToAFileAndBack) {
   resumed->Step(1);
   EXPECT_EQ(a.value(), b.value());
 
+  // A file from before the first step takes back what was learnt since.
+  OneWeight d(a.value());
+  d.dense.SetName("w");
+  make(d)->SaveStates(path + "0");
+  OneWeight e(d.value());
+  e.dense.SetName("w");
+  auto fresh = make(e);
+  auto restarted = make(d);
+  d.Gradient(5);
+  restarted->Step(1);
+  restarted->LoadStates(path + "0");
+  d.dense.parameters()[0]->SetData(e.dense.parameters()[0]->Data());
+  EXPECT_EQ(restarted->steps(), 0);
+  d.Gradient(-1);
+  restarted->Step(1);
+  e.Gradient(-1);
+  fresh->Step(1);
+  EXPECT_EQ(d.value(), e.value());
+  std::filesystem::remove(path + "0");
+
   OneWeight c;
   c.dense.SetName("w");
   Trainer sgd(c.dense.CollectParameters(), std::make_unique<SGD>());
