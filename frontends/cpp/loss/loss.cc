@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tandem/core/base/status_macros.h"
+#include "tandem/frontends/cpp/array.h"
 #include "tandem/frontends/cpp/operators.h"
 #include "tandem/frontends/cpp/ops.h"
 
@@ -98,7 +99,10 @@ Tensor SoftmaxCrossEntropyLoss::Elementwise(const Tensor& prediction, const Tens
   const Tensor last = AxisLast(prediction, axis);
   if (!options_.from_logits) return CrossEntropy(last, classes);
   const Tensor chosen = OneHot(classes, last.shape().back(), {.dtype = last.dtype()});
-  return -Sum(last * chosen, {.axes = {-1}});
+  // Of the others not even an infinity counts. A class that is not there is 0 / 0, like in
+  // CrossEntropy.
+  const Tensor picked = Sum(Where(chosen != 0, last, ZerosLike(last)), {.axes = {-1}});
+  return -(picked / Sum(chosen, {.axes = {-1}}));
 }
 
 }  // namespace tandem

@@ -81,7 +81,7 @@ struct SoftmaxCrossEntropyOptions {
 };
 
 // -log p[label] with p = softmax(prediction), or -Σ label · log p. Class numbers may be integers,
-// or floating point that holds them.
+// or floating point that holds them; one that is no class gives NaN.
 class SoftmaxCrossEntropyLoss : public Loss {
  public:
   explicit SoftmaxCrossEntropyLoss(SoftmaxCrossEntropyOptions options = {})

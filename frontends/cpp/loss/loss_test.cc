@@ -1,6 +1,7 @@
 #include "tandem/frontends/cpp/loss/loss.h"
 
 #include <cmath>
+#include <limits>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -47,6 +48,19 @@ TEST(Losses, SoftmaxCrossEntropyForms) {
   check(SoftmaxCrossEntropyLoss({.from_logits = true})(log_p, labels));
   // The classes along axis 0, the batch along axis 1.
   check(SoftmaxCrossEntropyLoss({.axis = 0, .batch_axis = 0})(Transpose(logits), labels));
+}
+
+TEST(Losses, AClassThatIsNotThereIsNan) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const Tensor log_p = Array({-1, -2, -1, -2, 0, -inf}, {3, 2});
+  const Tensor labels = Array<int32_t>({2, -1, 0});
+  for (const bool from_logits : {false, true}) {
+    const std::vector<float> l =
+        ToVector(SoftmaxCrossEntropyLoss({.from_logits = from_logits})(log_p, labels));
+    EXPECT_TRUE(std::isnan(l[0])) << from_logits;
+    EXPECT_TRUE(std::isnan(l[1])) << from_logits;
+    EXPECT_EQ(l[2], 0) << "an impossible other class, from_logits " << from_logits;
+  }
 }
 
 TEST(Losses, SigmoidBinaryCrossEntropyDoesNotOverflow) {
