@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tandem/core/dispatch/interpreter.h"
+#include "tandem/frontends/cpp/defined.h"
 #include "tandem/frontends/cpp/error.h"
 
 namespace tandem {
@@ -28,6 +29,8 @@ void Refuse(const Metric& metric, const Tensor& predictions, const Tensor& label
 
 double SumOfDifferences(const Metric& metric, const Tensor& predictions, const Tensor& labels,
                         const std::function<double(double)>& measure) {
+  CheckDefined(metric.name(), predictions);
+  CheckDefined(metric.name(), labels);
   if (predictions.shape() != labels.shape()) {
     Refuse(metric, predictions, labels, "they need one shape");
   }
@@ -49,9 +52,18 @@ void Metric::Reset() {
   count_ = 0;
 }
 
+TopKAccuracy::TopKAccuracy(int64_t k) : k_(k) {
+  if (k < 1) {
+    throw Error(
+        absl::InvalidArgumentError(absl::StrCat("TopKAccuracy: k must be at least 1, it is ", k)));
+  }
+}
+
 std::string TopKAccuracy::name() const { return absl::StrCat("top_", k_, "_accuracy"); }
 
 void TopKAccuracy::Update(const Tensor& predictions, const Tensor& labels) {
+  CheckDefined(name(), predictions);
+  CheckDefined(name(), labels);
   const bool fits = predictions.rank() == 2 && labels.rank() == 1 &&
                     predictions.shape()[0] == labels.shape()[0] && IsInteger(labels.dtype());
   if (!fits) Refuse(*this, predictions, labels, "takes scores [N,C] and integer labels [N]");
@@ -65,26 +77,29 @@ void TopKAccuracy::Update(const Tensor& predictions, const Tensor& labels) {
     const double* s = scores.data() + row * classes;
     // NaN is no prediction: it is never a hit.
     int64_t better = std::isnan(s[label]) ? k_ : 0;
-    for (int64_t c = 0; c < classes; ++c) better += s[c] > s[label] || (s[c] == s[label] && c < label);
+    for (int64_t c = 0; c < classes; ++c)
+      better += s[c] > s[label] || (s[c] == s[label] && c < label);
     hits += better < k_;
   }
   Add(static_cast<double>(hits), static_cast<int64_t>(wanted.size()));
 }
 
 void MeanLoss::Update(const Tensor& losses, const Tensor& labels) {
+  CheckDefined(name(), losses);
   double sum = 0;
   for (double loss : ReadAs<double>(losses)) sum += loss;
   Add(sum, losses.num_elements());
 }
 
 void MeanAbsoluteError::Update(const Tensor& predictions, const Tensor& labels) {
-  Add(SumOfDifferences(*this, predictions, labels, [](double d) { return std::abs(d); }),
-      predictions.num_elements());
+  const double sum =
+      SumOfDifferences(*this, predictions, labels, [](double d) { return std::abs(d); });
+  Add(sum, predictions.num_elements());
 }
 
 void MeanSquaredError::Update(const Tensor& predictions, const Tensor& labels) {
-  Add(SumOfDifferences(*this, predictions, labels, [](double d) { return d * d; }),
-      predictions.num_elements());
+  const double sum = SumOfDifferences(*this, predictions, labels, [](double d) { return d * d; });
+  Add(sum, predictions.num_elements());
 }
 
 }  // namespace tandem

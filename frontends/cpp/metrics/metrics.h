@@ -42,7 +42,8 @@ class Metric {
 // integers [N]. Of equal scores the lower class counts as higher.
 class TopKAccuracy : public Metric {
  public:
-  explicit TopKAccuracy(int64_t k) : k_(k) {}
+  // Throws INVALID_ARGUMENT unless k >= 1.
+  explicit TopKAccuracy(int64_t k);
   std::string name() const override;
   void Update(const Tensor& predictions, const Tensor& labels) override;
 

@@ -46,6 +46,20 @@ TEST(TopKAccuracy, LooksAtTheBestK) {
   EXPECT_EQ(top2.name(), "top_2_accuracy");
 }
 
+TEST(TopKAccuracy, RefusesNoGuesses) {
+  EXPECT_THROW(TopKAccuracy(0), Error);
+  EXPECT_THROW(TopKAccuracy(-1), Error);
+}
+
+TEST(Metrics, EmptyTensorsAreErrors) {
+  Accuracy accuracy;
+  EXPECT_THROW(accuracy.Update(Tensor(), Array<int32_t>({0})), Error);
+  EXPECT_THROW(accuracy.Update(Array({1.f, 2.f}, {1, 2}), Tensor()), Error);
+  EXPECT_THROW(MeanLoss().Update(Tensor()), Error);
+  EXPECT_THROW(MeanAbsoluteError().Update(Array({1.f}), Tensor()), Error);
+  EXPECT_THROW(MeanSquaredError().Update(Tensor(), Array({1.f})), Error);
+}
+
 TEST(Means, OfLossesAndErrors) {
   MeanLoss loss;
   loss.Update(Array({1.f, 2.f}));
