@@ -17,6 +17,7 @@
 #define TANDEM_BACKENDS_CPU_VECTOR_MATH_H_
 
 #include <cstdint>
+#include <type_traits>
 
 namespace tandem::cpu_backend::TANDEM_ISA {
 
@@ -202,7 +203,10 @@ TANDEM_INLINE LogReduction<T> ReduceLog(T x) {
   using Int = typename Traits::Int;
   constexpr Int kOne = Traits::kBias << Traits::kMantissa;
   constexpr Int kFraction = (Int(1) << Traits::kMantissa) - 1;
-  const Int bits = BitsTo<Int>(x) + (kOne - Traits::kSqrtHalf);
+  using Bits = std::make_unsigned_t<Int>;
+  // Unsigned: the sum of a NaN's bits wraps, and its result is replaced.
+  const Int bits = static_cast<Int>(static_cast<Bits>(BitsTo<Int>(x)) +
+                                    static_cast<Bits>(kOne - Traits::kSqrtHalf));
   return {(bits >> Traits::kMantissa) - Traits::kBias,
           BitsTo<T>((bits & kFraction) + Traits::kSqrtHalf)};
 }
