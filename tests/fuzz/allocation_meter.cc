@@ -61,7 +61,7 @@ int64_t AllocationMeter::peak_bytes() const {
 using tandem::fuzz::CountedAllocate;
 using tandem::fuzz::CountedFree;
 
-// The array and nothrow forms of the standard library call these.
+// The other forms of the standard library call these two.
 void* operator new(size_t size) { return CountedAllocate(size, 1); }
 void* operator new(size_t size, std::align_val_t alignment) {
   return CountedAllocate(size, static_cast<size_t>(alignment));
@@ -70,7 +70,11 @@ void operator delete(void* memory) noexcept { CountedFree(memory); }
 void operator delete(void* memory, size_t) noexcept { CountedFree(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { CountedFree(memory); }
 void operator delete(void* memory, size_t, std::align_val_t) noexcept { CountedFree(memory); }
-// Sanitizers bring array forms of their own, which would not find memory of these.
+// Sanitizers bring array and nothrow forms of their own, which would not find memory of these.
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return CountedAllocate(size, 1); }
+void* operator new[](size_t size, const std::nothrow_t&) noexcept {
+  return CountedAllocate(size, 1);
+}
 void* operator new[](size_t size) { return CountedAllocate(size, 1); }
 void* operator new[](size_t size, std::align_val_t alignment) {
   return CountedAllocate(size, static_cast<size_t>(alignment));
