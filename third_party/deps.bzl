@@ -102,6 +102,28 @@ def tandem_deps():
     )
     maybe(
         system_repository,
+        name = "vulkan",
+        build_file = Label("//third_party/vulkan:vulkan.BUILD"),
+        debian_package = "libvulkan-dev",
+        program_package = "glslc spirv-tools",
+        programs = ["glslc", "spirv-val"],
+        requires = ["vulkan/vulkan.h"],
+        toggle = "TANDEM_VULKAN",
+    )
+    maybe(
+        system_repository,
+        name = "shaderc",
+        build_file = Label("//third_party/shaderc:shaderc.BUILD"),
+        debian_package = "libshaderc-dev glslang-dev spirv-tools",
+        requires = [
+            "glslang/build_info.h",
+            "shaderc/shaderc.h",
+            "spirv-tools/libspirv.h",
+        ],
+        toggle = "TANDEM_VULKAN",
+    )
+    maybe(
+        system_repository,
         name = "fashion_mnist",
         build_file = Label("//third_party/fashion_mnist:fashion_mnist.BUILD"),
         debian_package = "dataset-fashion-mnist",

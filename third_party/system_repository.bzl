@@ -46,6 +46,16 @@ cc_library(
 
 _VISIBILITY = "package(default_visibility = [\"//visibility:public\"])\n"
 
+# Of a repository with a toggle.
+_CONFIG = """\
+\"\"\"Whether the library of this repository was found.\"\"\"
+
+AVAILABLE = {available}
+
+# For target_compatible_with: targets that need the library are skipped without it.
+REQUIRED = {required}
+"""
+
 def _find(rctx, path):
     """Returns the root that holds the path, or None."""
     for root in rctx.attr.roots:
@@ -69,7 +79,8 @@ def _missing(rctx):
 def _package_version(rctx):
     dpkg_query = rctx.which("dpkg-query")
     if dpkg_query:
-        result = rctx.execute([dpkg_query, "-W", "-f=${Version}", rctx.attr.debian_package])
+        packages = rctx.attr.debian_package.split(" ")
+        result = rctx.execute([dpkg_query, "-W", "-f=${Version} "] + packages)
         if result.return_code == 0:
             return result.stdout.strip()
     return "unknown version"
@@ -114,14 +125,32 @@ def _pkg_config_targets(rctx):
             return sorted(targets)
     return []
 
-def _system_repository_impl(rctx):
+def _missing_or_off(rctx):
+    """Whether the library is not to be had; an error if it must be."""
+    mode = rctx.os.environ.get(rctx.attr.toggle, "auto") if rctx.attr.toggle else "on"
+    if mode not in ["auto", "on", "off"]:
+        fail("{} is auto, on or off, not '{}'".format(rctx.attr.toggle, mode))
     missing = _missing(rctx)
-    if missing:
+    if missing and mode == "on":
         fail(("\n\n@{repo}: {what} was not found.\n" +
               "Install the Debian/Ubuntu package:\n\n" +
               "    sudo apt-get install {package}\n\n" +
               "or declare a repository named '{repo}' in WORKSPACE before the call of " +
               "tandem_deps().\n").format(repo = rctx.name, what = missing[0], package = missing[1]))
+    return bool(missing) or mode == "off"
+
+def _system_repository_impl(rctx):
+    missing = _missing_or_off(rctx)
+    if rctx.attr.toggle:
+        rctx.file("config.bzl", _CONFIG.format(
+            available = not missing,
+            required = ["@{}//:missing".format(rctx.name)] if missing else [],
+        ), executable = False)
+    if missing:
+        # The build file says that its targets are incompatible with every platform.
+        rctx.file("system_package.h", executable = False)
+        rctx.symlink(rctx.attr.build_file, "BUILD.bazel")
+        return
 
     for path, destination in rctx.attr.links.items():
         rctx.symlink(_find(rctx, path) + "/" + path, destination)
@@ -161,6 +190,7 @@ def _system_repository_impl(rctx):
 system_repository = repository_rule(
     implementation = _system_repository_impl,
     configure = True,
+    environ = ["TANDEM_VULKAN"],
     local = True,
     attrs = {
         "aliases": attr.string_dict(doc = "'package:target' -> pkg-config module"),
@@ -180,6 +210,11 @@ system_repository = repository_rule(
         "roots": attr.string_list(
             default = _INCLUDE_ROOTS,
             doc = "Where `links` and `requires` are looked for, the first match wins.",
+        ),
+        "toggle": attr.string(
+            doc = "For an optional library: a variable of --repo_env, listed in `environ` above. " +
+                  "auto (default): use it if it is there; on: it must be; off: do without. The " +
+                  "build_file has a constraint_value `missing`, and loads REQUIRED of :config.bzl.",
         ),
     },
 )
