@@ -69,20 +69,24 @@ TEST_P(StrictNumericsTest, ImportedIsExportedBitForBit) {
     const auto imported =
         packed ? SymbolBlock::Imports(prefix + ".tandem", {"data"})
                : SymbolBlock::Imports(prefix + "-symbol.json", {"data"}, prefix + "-0000.params");
-    for (const int64_t size : {1, 7, 16}) {  // it was exported at 2
-      const Batch batch = MakeBatch(GetParam(), size);
-      net->Hybridize(false);
-      const Observed original = Step(*net, batch, /*training=*/false);
-      for (const bool hybridized : {false, true}) {
-        imported->Hybridize(hybridized);
-        Observed copy = Step(*imported, batch, /*training=*/false);
-        // What is not trained may have got a gradient: the file knows parameters only.
-        for (auto it = copy.gradients.begin(); it != copy.gradients.end();) {
-          it = original.gradients.count(it->first) == 0 ? copy.gradients.erase(it) : ++it;
+    // A graph is exported for prediction, so what depends on the mode is compared in that one.
+    for (const bool training : {false, true}) {
+      if (training && GetParam().draws) continue;
+      for (const int64_t size : {1, 7, 16}) {  // it was exported at 2
+        const Batch batch = MakeBatch(GetParam(), size);
+        net->Hybridize(false);
+        const Observed original = Step(*net, batch, training);
+        for (const bool hybridized : {false, true}) {
+          imported->Hybridize(hybridized);
+          Observed copy = Step(*imported, batch, training);
+          // What is not trained may have got a gradient: the file knows parameters only.
+          for (auto it = copy.gradients.begin(); it != copy.gradients.end();) {
+            it = original.gradients.count(it->first) == 0 ? copy.gradients.erase(it) : ++it;
+          }
+          ExpectSame(original, copy,
+                     absl::StrCat(GetParam().name, ", batch ", size, training ? ", training" : "",
+                                  hybridized ? ", hybridized" : "", packed ? ", packed" : ""));
         }
-        ExpectSame(original, copy,
-                   absl::StrCat(GetParam().name, ", batch ", size, hybridized ? ", hybridized" : "",
-                                packed ? ", packed" : ""));
       }
     }
   }
