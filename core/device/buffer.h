@@ -35,6 +35,8 @@ class Buffer : public RefCounted {
   MemoryKind kind() const { return kind_; }
   const DeviceId& device() const { return device_; }
 
+  // True if Map works and the host both reads and writes at the speed of its own memory: tensors are
+  // then read in place. (A device's memory that the host could only read slowly is not.)
   virtual bool host_visible() const = 0;
   // The host address of the buffer's first byte, valid until Unmap or the end of the buffer.
   // FAILED_PRECONDITION if the buffer is not host-visible. The caller makes sure that no stream

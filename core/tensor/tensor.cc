@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "tandem/core/base/checked_math.h"
 #include "tandem/core/base/status_macros.h"
+#include "tandem/core/tensor/transfer.h"
 
 namespace tandem {
 namespace {
@@ -30,18 +31,16 @@ absl::StatusOr<std::pair<int64_t, int64_t>> ElementRange(const TensorLayout& lay
 
 absl::Status CheckLayout(const TensorLayout& layout, int64_t buffer_bytes) {
   if (layout.strides.rank() != layout.spec.shape.rank()) {
-    return absl::InvalidArgumentError(absl::StrCat("strides ", layout.strides.ToString(),
-                                                   " do not fit shape ",
-                                                   layout.spec.shape.ToString()));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "strides ", layout.strides.ToString(), " do not fit shape ", layout.spec.shape.ToString()));
   }
   TANDEM_ASSIGN_OR_RETURN(const auto range, ElementRange(layout));
   TANDEM_ASSIGN_OR_RETURN(const int64_t end_bytes,
                           CheckedMul(range.second, DTypeSize(layout.spec.dtype)));
   if (range.first < 0 || end_bytes > buffer_bytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a tensor ", layout.spec.ToString(), " at element ", layout.offset,
-                     " with strides ", layout.strides.ToString(), " leaves its buffer of ",
-                     buffer_bytes, " bytes"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a tensor ", layout.spec.ToString(), " at element ", layout.offset, " with strides ",
+        layout.strides.ToString(), " leaves its buffer of ", buffer_bytes, " bytes"));
   }
   return absl::OkStatus();
 }
@@ -64,20 +63,50 @@ void GatherStrided(const std::byte* base, const TensorLayout& layout, std::byte*
   }
 }
 
-// A host-visible buffer with the bytes of `buffer`, after all work queued on its device.
-absl::StatusOr<Ref<Buffer>> HostReadable(const Ref<Buffer>& buffer, Device& device) {
-  Stream& stream = device.default_stream();
-  if (buffer->host_visible()) {
-    TANDEM_RETURN_IF_ERROR(stream.Synchronize(stream.Now()));
-    return buffer;
+// The elements of a tensor where the host can read them, after the work that makes them.
+class HostElements {
+ public:
+  static absl::StatusOr<HostElements> Of(const Tensor& tensor) {
+    HostElements elements(tensor.layout());
+    const Ref<Buffer>& buffer = tensor.buffer();
+    Device& device = *tensor.device();
+    if (buffer->host_visible()) {
+      Stream& stream = device.default_stream();
+      TANDEM_RETURN_IF_ERROR(stream.Synchronize(stream.Now()));
+      TANDEM_ASSIGN_OR_RETURN(elements.base_, buffer->Map());
+      elements.mapped_ = buffer;
+      return elements;
+    }
+    // The part of the buffer that the tensor touches.
+    TANDEM_ASSIGN_OR_RETURN(const auto range, ElementRange(tensor.layout()));
+    const int64_t size = DTypeSize(tensor.dtype());
+    const int64_t bytes = (range.second - range.first) * size;
+    TANDEM_RETURN_IF_ERROR(CheckHostMemory(bytes));
+    elements.copied_.resize(bytes);
+    TANDEM_RETURN_IF_ERROR(Download(BufferView::Of(*buffer, range.first * size, bytes),
+                                    absl::MakeSpan(elements.copied_), device));
+    elements.layout_.offset -= range.first;
+    elements.base_ = elements.copied_.data();
+    return elements;
   }
-  TANDEM_ASSIGN_OR_RETURN(Ref<Buffer> readback,
-                          device.allocator().Allocate(buffer->size(), MemoryKind::kReadback));
-  TANDEM_RETURN_IF_ERROR(stream.Copy(BufferView::Of(*buffer),
-                                     BufferView::Of(*readback, 0, buffer->size())));
-  TANDEM_RETURN_IF_ERROR(stream.Synchronize(stream.Now()));
-  return readback;
-}
+  HostElements(HostElements&&) = default;
+  HostElements& operator=(HostElements&&) = default;
+  ~HostElements() {
+    if (mapped_ != nullptr) (void)mapped_->Unmap();
+  }
+
+  // Where element 0 of `layout` would be.
+  const std::byte* base() const { return base_; }
+  const TensorLayout& layout() const { return layout_; }
+
+ private:
+  explicit HostElements(const TensorLayout& layout) : layout_(layout) {}
+
+  TensorLayout layout_;
+  Ref<Buffer> mapped_;
+  std::vector<std::byte> copied_;
+  const std::byte* base_ = nullptr;
+};
 
 void AppendElement(std::string* out, DType dtype, const std::byte* data) {
   DispatchDType(dtype, [&](auto zero) {
@@ -137,8 +166,8 @@ absl::StatusOr<Tensor> Tensor::Empty(const TensorSpec& spec, Device& device) {
   TANDEM_RETURN_IF_ERROR(spec.shape.Validate());
   auto buffer = device.allocator().Allocate(spec.num_bytes());
   if (!buffer.ok()) {
-    return Annotate(buffer.status(), absl::StrCat("allocating ", spec.ToString(), " on ",
-                                                  device.id().ToString()));
+    return Annotate(buffer.status(),
+                    absl::StrCat("allocating ", spec.ToString(), " on ", device.id().ToString()));
   }
   auto impl = MakeRef<TensorImpl>();
   impl->layout = TensorLayout::Contiguous(spec);
@@ -151,25 +180,13 @@ absl::StatusOr<Tensor> Tensor::FromBytes(absl::Span<const std::byte> bytes, cons
                                          Device& device) {
   TANDEM_RETURN_IF_ERROR(spec.shape.Validate());
   if (static_cast<int64_t>(bytes.size()) != spec.num_bytes()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(bytes.size() / DTypeSize(spec.dtype), " values given for ", spec.ToString(),
-                     ", which has ", spec.shape.num_elements()));
+    return absl::InvalidArgumentError(absl::StrCat(bytes.size() / DTypeSize(spec.dtype),
+                                                   " values given for ", spec.ToString(),
+                                                   ", which has ", spec.shape.num_elements()));
   }
   TANDEM_ASSIGN_OR_RETURN(Tensor tensor, Empty(spec, device));
   if (bytes.empty()) return tensor;
-  Ref<Buffer> staging = tensor.buffer();
-  if (!staging->host_visible()) {
-    TANDEM_ASSIGN_OR_RETURN(staging,
-                            device.allocator().Allocate(bytes.size(), MemoryKind::kUpload));
-  }
-  TANDEM_ASSIGN_OR_RETURN(std::byte* const host, staging->Map());
-  std::memcpy(host, bytes.data(), bytes.size());
-  TANDEM_RETURN_IF_ERROR(staging->Unmap());
-  if (!(staging == tensor.buffer())) {
-    TANDEM_RETURN_IF_ERROR(device.default_stream().Copy(
-        BufferView::Of(*staging, 0, bytes.size()),
-        BufferView::Of(*tensor.buffer(), 0, bytes.size())));
-  }
+  TANDEM_RETURN_IF_ERROR(Upload(bytes, BufferView::Of(*tensor.buffer(), 0, bytes.size()), device));
   return tensor;
 }
 
@@ -204,18 +221,17 @@ absl::Status Tensor::CopyToHost(absl::Span<std::byte> out) const {
   TANDEM_RETURN_IF_ERROR(CheckRead(defined() ? dtype() : DType::kF32, "reading values"));
   if (static_cast<int64_t>(out.size()) != spec().num_bytes()) {
     return absl::InvalidArgumentError(absl::StrCat("a destination of ", out.size(), " bytes for ",
-                                                   Describe(), ", which has ",
-                                                   spec().num_bytes()));
+                                                   Describe(), ", which has ", spec().num_bytes()));
   }
   if (out.empty()) return absl::OkStatus();
-  TANDEM_ASSIGN_OR_RETURN(Ref<Buffer> host, HostReadable(buffer(), *device()));
-  TANDEM_ASSIGN_OR_RETURN(std::byte* const base, host->Map());
   if (is_contiguous()) {
-    std::memcpy(out.data(), base + layout().offset * DTypeSize(dtype()), out.size());
-  } else {
-    GatherStrided(base, layout(), out.data());
+    return Download(
+        BufferView::Of(*buffer(), layout().offset * DTypeSize(dtype()), spec().num_bytes()), out,
+        *device());
   }
-  return host->Unmap();
+  TANDEM_ASSIGN_OR_RETURN(const HostElements elements, HostElements::Of(*this));
+  GatherStrided(elements.base(), elements.layout(), out.data());
+  return absl::OkStatus();
 }
 
 std::string Tensor::Describe() const {
@@ -227,12 +243,13 @@ std::string Tensor::Describe() const {
 std::string Tensor::ToString() const {
   if (!defined() || is_symbolic()) return Describe();
   std::string text = absl::StrCat(Describe(), " ");
-  const absl::StatusOr<Ref<Buffer>> host = HostReadable(buffer(), *device());
-  const absl::StatusOr<std::byte*> base =
-      host.ok() ? (*host)->Map() : absl::StatusOr<std::byte*>(host.status());
-  if (!base.ok()) return absl::StrCat(text, "<", base.status().ToString(), ">");
-  AppendValues(&text, layout(), *base, layout().offset, 0);
-  (void)(*host)->Unmap();
+  if (num_elements() == 0) {
+    AppendValues(&text, layout(), nullptr, 0, 0);
+    return text;
+  }
+  const absl::StatusOr<HostElements> elements = HostElements::Of(*this);
+  if (!elements.ok()) return absl::StrCat(text, "<", elements.status().ToString(), ">");
+  AppendValues(&text, elements->layout(), elements->base(), elements->layout().offset, 0);
   return text;
 }
 
@@ -248,10 +265,29 @@ absl::StatusOr<Tensor> CopyToDevice(const Tensor& tensor, Device& device) {
   if (!tensor.defined()) return absl::InvalidArgumentError("copying an undefined tensor");
   if (tensor.is_symbolic()) return tensor.symbol()->ValueError("copying to another device");
   if (tensor.device() == &device && tensor.is_contiguous()) return tensor;
-  TANDEM_RETURN_IF_ERROR(CheckHostMemory(tensor.spec().num_bytes()));
-  std::vector<std::byte> bytes(tensor.spec().num_bytes());
-  TANDEM_RETURN_IF_ERROR(tensor.CopyToHost(absl::MakeSpan(bytes)));
-  return Tensor::FromBytes(bytes, tensor.spec(), device);
+  const int64_t bytes = tensor.spec().num_bytes();
+  TANDEM_RETURN_IF_ERROR(CheckHostMemory(bytes));
+  TANDEM_ASSIGN_OR_RETURN(Tensor copy, Tensor::Empty(tensor.spec(), device));
+  if (bytes == 0) return copy;
+  const BufferView to = BufferView::Of(*copy.buffer(), 0, bytes);
+  if (copy.buffer()->host_visible()) {
+    TANDEM_ASSIGN_OR_RETURN(std::byte* const host, copy.buffer()->Map());
+    const absl::Status status = tensor.CopyToHost(absl::MakeSpan(host, bytes));
+    TANDEM_RETURN_IF_ERROR(copy.buffer()->Unmap());
+    TANDEM_RETURN_IF_ERROR(status);
+    return copy;
+  }
+  if (tensor.is_contiguous() && tensor.buffer()->host_visible()) {
+    TANDEM_ASSIGN_OR_RETURN(const HostElements elements, HostElements::Of(tensor));
+    const std::byte* const first =
+        elements.base() + elements.layout().offset * DTypeSize(tensor.dtype());
+    TANDEM_RETURN_IF_ERROR(Upload(absl::MakeConstSpan(first, bytes), to, device));
+    return copy;
+  }
+  std::vector<std::byte> host(bytes);
+  TANDEM_RETURN_IF_ERROR(tensor.CopyToHost(absl::MakeSpan(host)));
+  TANDEM_RETURN_IF_ERROR(Upload(host, to, device));
+  return copy;
 }
 
 }  // namespace tandem

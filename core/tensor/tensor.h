@@ -135,8 +135,8 @@ using TensorList = absl::InlinedVector<Tensor, 2>;
 // made there, since a broadcast view can be of any size.
 absl::Status CheckHostMemory(int64_t bytes);
 
-// A copy of `tensor` in memory of `device`, row-major; waits where it must. The same handle if it is
-// there already and contiguous.
+// A copy of `tensor` in memory of `device`, row-major; waits for the work that makes the elements, but
+// not for the device that they go to. The same handle if it is there already and contiguous.
 absl::StatusOr<Tensor> CopyToDevice(const Tensor& tensor, Device& device);
 
 // -------------------------------------------------------------------------------------------------
