@@ -31,6 +31,7 @@ ABSL_FLAG(std::string, device, "cpu:0", "where to run");
 ABSL_FLAG(double, seconds, 0.3, "of each measurement and round");
 ABSL_FLAG(int, rounds, 5, "in which the modes take turns");
 ABSL_FLAG(std::string, only, "", "one case, for a profiler: mlp:1");
+ABSL_FLAG(std::string, mode, "", "one mode, for a profiler: eager, hybrid or static");
 
 namespace tandem::benchmarks {
 namespace {
@@ -73,7 +74,9 @@ std::vector<Case> Measure(const std::string& net, int64_t batch) {
   const Tensor x = MakeInput(net, batch);
   Allocator& allocator = DefaultDevice().allocator();
   std::vector<Subject> subjects;
+  const std::string only = absl::GetFlag(FLAGS_mode);
   for (const char* mode : kModes) {
+    if (!only.empty() && only != mode) continue;
     Subject subject;
     subject.result = {net, batch, mode, {}, 0, 0};
     const int64_t others = allocator.stats().bytes_in_use;

@@ -23,10 +23,10 @@
 namespace tandem::vulkan_backend {
 
 struct Shader {
-  const char* name = "";                // static text, for people and for errors
-  absl::Span<const uint32_t> spirv;     // lives as long as the process
+  const char* name = "";             // static text, for people and for errors
+  absl::Span<const uint32_t> spirv;  // lives as long as the process
   int num_bindings = 0;
-  uint32_t constants_bytes = 0;         // of push constants, at most 128
+  uint32_t constants_bytes = 0;  // of push constants, at most 128
 };
 
 }  // namespace tandem::vulkan_backend

@@ -103,8 +103,7 @@ class KernelBuilder {
                      const std::array<uint32_t, 3>& grid);
   // The same with a program that the caller has already.
   void DispatchProgram(Ref<const VulkanProgram> program, absl::Span<const Access> accesses,
-                       absl::Span<const std::byte> constants,
-                       const std::array<uint32_t, 3>& grid);
+                       absl::Span<const std::byte> constants, const std::array<uint32_t, 3>& grid);
   // Adds a step that fills the operand with a 32-bit pattern.
   void Fill(const Operand& to, uint32_t pattern);
 

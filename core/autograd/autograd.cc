@@ -248,6 +248,10 @@ void ClearGrad(const Variable& variable) {
   if (const Ref<GradSlot> slot = SlotOf(variable)) slot->set_grad(Tensor());
 }
 
+void MoveGrad(const Variable& variable, Tensor grad) {
+  if (const Ref<GradSlot> slot = SlotOf(variable)) slot->move_grad(std::move(grad));
+}
+
 GradRequest GradRequestOf(const Variable& variable) {
   const Ref<GradSlot> slot = SlotOf(variable);
   return slot ? slot->request() : GradRequest::kNone;

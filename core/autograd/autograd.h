@@ -52,6 +52,9 @@ int64_t GradGeneration(const Variable& variable);
 // Forgets a leaf's gradient.
 void ClearGrad(const Variable& variable);
 GradRequest GradRequestOf(const Variable& variable);
+// Replaces a leaf's gradient by the same one elsewhere: GradGeneration stays as it is. Does nothing
+// for a variable without a leaf.
+void MoveGrad(const Variable& variable, Tensor grad);
 
 // True if the tensor is a leaf that wants a gradient, or was computed from one under a tape.
 bool RequiresGrad(const Tensor& tensor);

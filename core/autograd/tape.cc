@@ -94,13 +94,16 @@ class OpNode : public TapeNode {
 
 class CallNode : public TapeNode {
  public:
-  CallNode(std::string name, absl::Span<const Tensor> inputs, BackwardFn backward)
-      : TapeNode(std::move(name), inputs), backward_(std::move(backward)) {}
+  CallNode(std::string name, absl::Span<const Tensor> inputs, BackwardFn backward,
+           bool records_backward)
+      : TapeNode(std::move(name), inputs),
+        backward_(std::move(backward)),
+        records_backward_(records_backward) {}
 
   absl::StatusOr<std::vector<Tensor>> Backward(absl::Span<const Tensor> grads,
                                                const std::vector<bool>& wanted,
                                                bool create_graph) override {
-    if (create_graph) {
+    if (create_graph && !records_backward_) {
       return absl::UnimplementedError(
           absl::StrCat("'", name(), "' is compiled, and gradients of its gradients are not: call "
                                     "Hybridize(false) on it for this computation"));
@@ -112,6 +115,7 @@ class CallNode : public TapeNode {
 
  private:
   BackwardFn backward_;
+  const bool records_backward_;
 };
 
 }  // namespace
@@ -196,7 +200,7 @@ absl::StatusOr<TensorList> TapeInterpreter::Call(Callable& callable,
   }
   TANDEM_ASSIGN_OR_RETURN(DifferentiableRun run, callable.RunForGradient(inputs));
   if (run.backward != nullptr && AnyRequiresGrad(run.inputs)) {
-    MakeRef<CallNode>(callable.name(), run.inputs, std::move(run.backward))
+    MakeRef<CallNode>(callable.name(), run.inputs, std::move(run.backward), run.records_backward)
         ->Attach(absl::MakeSpan(run.outputs));
   }
   return std::move(run.outputs);

@@ -37,6 +37,11 @@ class GradSlot : public RefCounted {
     grad_ = std::move(grad);
     ++generation_;
   }
+  // The same gradient in another place: not a new one.
+  void move_grad(Tensor grad) {
+    absl::MutexLock lock(&mutex_);
+    grad_ = std::move(grad);
+  }
   // How often a gradient was set.
   int64_t generation() const {
     absl::MutexLock lock(&mutex_);

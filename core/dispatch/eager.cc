@@ -31,9 +31,10 @@ absl::StatusOr<Device*> DeviceOf(const OpDef& op, absl::Span<const Tensor> input
   Device* const device = inputs[0].device();
   for (const Tensor& input : inputs) {
     if (input.device() != device) {
-      return absl::InvalidArgumentError(absl::StrCat(op.name, "(", DescribeInputs(inputs),
-                                                     "): inputs are on different devices; copy "
-                                                     "them to one first"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          op.name, "(", DescribeInputs(inputs), "): inputs are on different devices, ",
+          device->id().ToString(), " and ", input.device()->id().ToString(),
+          "; copy one of them first, such as with To(x, \"", device->id().ToString(), "\")"));
     }
     if (!input.buffer()) {
       return absl::InternalError(absl::StrCat(op.name, "(", DescribeInputs(inputs),

@@ -29,6 +29,9 @@ struct DifferentiableRun {
   // What the outputs depend on: the arguments first, then what the function captured (parameters).
   std::vector<Tensor> inputs;
   BackwardFn backward;
+  // True if `backward` works on the current interpreter, so that a tape can record it and gradients
+  // of gradients exist.
+  bool records_backward = false;
 };
 
 class Callable : public RefCounted {

@@ -30,7 +30,8 @@ inline constexpr int64_t kDynamic = -1;
 class Dims {
  public:
   Dims() = default;
-  Dims(std::initializer_list<int64_t> dims) : Dims(absl::MakeConstSpan(dims.begin(), dims.size())) {}
+  Dims(std::initializer_list<int64_t> dims)
+      : Dims(absl::MakeConstSpan(dims.begin(), dims.size())) {}
   explicit Dims(absl::Span<const int64_t> dims) {
     for (int64_t d : dims) push_back(d);
   }
@@ -64,7 +65,12 @@ class Dims {
   bool overflowed() const { return size_ > kMaxRank; }
 
   friend bool operator==(const Dims& a, const Dims& b) {
-    return a.size_ == b.size_ && std::equal(a.begin(), a.end(), b.begin());
+    if (a.size_ != b.size_) return false;
+    // Not std::equal: that calls memcmp, which takes longer than the few sizes there are.
+    for (int i = 0; i < a.rank(); ++i) {
+      if (a.begin()[i] != b.begin()[i]) return false;
+    }
+    return true;
   }
   template <typename H>
   friend H AbslHashValue(H h, const Dims& dims) {

@@ -5,7 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
+#include "absl/container/inlined_vector.h"
+#include "tandem/core/base/light_mutex.h"
 #include "tandem/core/device/backend.h"
 #include "tandem/core/ops/standard_ops.h"
 #include "tandem/frontends/cpp/error.h"
@@ -15,8 +16,8 @@ namespace {
 
 thread_local Device* scoped_device = nullptr;
 
-absl::Mutex& OpenedMutex() {
-  static auto* mutex = new absl::Mutex;
+LightMutex& OpenedMutex() {
+  static auto* mutex = new LightMutex;
   return *mutex;
 }
 
@@ -39,7 +40,7 @@ void Initialize() {
 Device& OpenDevice(absl::string_view id) {
   Initialize();
   Device* const device = Value(BackendRegistry::Global().Open(id));
-  absl::MutexLock lock(&OpenedMutex());
+  LightMutexLock lock(&OpenedMutex());
   std::vector<Device*>& opened = Opened();
   if (std::find(opened.begin(), opened.end(), device) == opened.end()) opened.push_back(device);
   return *device;
@@ -55,10 +56,10 @@ DeviceScope::DeviceScope(Device& device) : previous_(std::exchange(scoped_device
 DeviceScope::~DeviceScope() { scoped_device = previous_; }
 
 void WaitAll() {
-  std::vector<Device*> devices;
+  absl::InlinedVector<Device*, 8> devices;
   {
-    absl::MutexLock lock(&OpenedMutex());
-    devices = Opened();
+    LightMutexLock lock(&OpenedMutex());
+    devices.assign(Opened().begin(), Opened().end());
   }
   for (Device* device : devices) {
     Stream& stream = device->default_stream();

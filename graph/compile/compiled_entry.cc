@@ -77,9 +77,8 @@ absl::StatusOr<Ref<CompiledEntry>> CompiledEntry::Compile(const std::string& nam
   return entry;
 }
 
-absl::StatusOr<CompiledEntry::Feed> CompiledEntry::Gather(absl::Span<const Tensor> inputs,
-                                                          std::string* stale) const {
-  Feed feed;
+absl::Status CompiledEntry::Gather(absl::Span<const Tensor> inputs, Feed& feed,
+                                   std::string* stale) const {
   const Graph& graph = traced_.graph;
   for (size_t i = 0; i < traced_.bindings.size(); ++i) {
     const InputBinding& binding = traced_.bindings[i];
@@ -129,7 +128,7 @@ absl::StatusOr<CompiledEntry::Feed> CompiledEntry::Gather(absl::Span<const Tenso
                             EagerInterpreter().NextRandom(*traced_.device, graph.random_blocks()));
     feed[i] = std::move(state.state);
   }
-  return feed;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<RunResult> CompiledEntry::Execute(const Feed& feed) const {
@@ -143,14 +142,16 @@ absl::StatusOr<RunResult> CompiledEntry::Execute(const Feed& feed) const {
 
 absl::StatusOr<TensorList> CompiledEntry::Run(absl::Span<const Tensor> inputs,
                                               std::string* stale) const {
-  TANDEM_ASSIGN_OR_RETURN(const Feed feed, Gather(inputs, stale));
+  Feed feed;
+  TANDEM_RETURN_IF_ERROR(Gather(inputs, feed, stale));
   TANDEM_ASSIGN_OR_RETURN(RunResult result, Execute(feed));
   return std::move(result.outputs);
 }
 
 absl::StatusOr<DifferentiableRun> CompiledEntry::RunForGradient(absl::Span<const Tensor> inputs,
                                                                 std::string* stale) {
-  TANDEM_ASSIGN_OR_RETURN(Feed feed, Gather(inputs, stale));
+  Feed feed;
+  TANDEM_RETURN_IF_ERROR(Gather(inputs, feed, stale));
   TANDEM_ASSIGN_OR_RETURN(RunResult result, Execute(feed));
   DifferentiableRun run;
   const size_t num_outputs = traced_.graph.outputs().size();

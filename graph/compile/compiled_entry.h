@@ -111,7 +111,7 @@ class CompiledEntry : public RefCounted {
   friend Ref<T> MakeRef(Args&&... args);
 
   // The tensor behind each input of the graph, as it is now.
-  absl::StatusOr<Feed> Gather(absl::Span<const Tensor> inputs, std::string* stale) const;
+  absl::Status Gather(absl::Span<const Tensor> inputs, Feed& feed, std::string* stale) const;
   absl::StatusOr<RunResult> Execute(const Feed& feed) const;
   // The gradient graph for output gradients that are `defined`, of the inputs that are `wanted`.
   absl::StatusOr<const BackwardGraph*> BackwardFor(const std::vector<bool>& defined,

@@ -112,6 +112,9 @@ class Graph {
   absl::StatusOr<ValueId> AddInput(absl::string_view name, const TensorSpec& spec, InputKind kind);
   // INVALID_ARGUMENT unless the tensor is defined and concrete.
   absl::StatusOr<ValueId> AddConstant(const Tensor& tensor);
+  // Other values for constant `index`, or the same ones on another device. INVALID_ARGUMENT unless
+  // the tensor is defined, concrete and of the constant's spec.
+  absl::Status SetConstant(int32_t index, const Tensor& tensor);
   // Infers the specs of the outputs. Errors are those of the op's inference.
   absl::StatusOr<ValueIds> AddNode(const OpDef& op, const AttributeMap& attrs,
                                    absl::Span<const ValueId> inputs, std::string block = "",

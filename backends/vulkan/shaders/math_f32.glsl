@@ -7,7 +7,8 @@
 #ifndef TANDEM_MATH_F32_GLSL_
 #define TANDEM_MATH_F32_GLSL_
 
-bool IsNan(float x) { return (floatBitsToUint(x) & 0x7FFFFFFFu) > 0x7F800000u; }
+#include "backends/vulkan/shaders/classify.glsl"
+
 float NanF32() { return uintBitsToFloat(0x7FC00000u); }
 float InfinityF32() { return uintBitsToFloat(0x7F800000u); }
 

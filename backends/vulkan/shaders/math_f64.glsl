@@ -5,11 +5,8 @@
 #ifndef TANDEM_MATH_F64_GLSL_
 #define TANDEM_MATH_F64_GLSL_
 
-bool IsNan(double x) {
-  const uvec2 bits = unpackDouble2x32(x);
-  const uint high = bits.y & 0x7FFFFFFFu;
-  return high > 0x7FF00000u || (high == 0x7FF00000u && bits.x != 0u);
-}
+#include "backends/vulkan/shaders/classify.glsl"
+
 double NanF64() { return packDouble2x32(uvec2(0u, 0x7FF80000u)); }
 double InfinityF64() { return packDouble2x32(uvec2(0u, 0x7FF00000u)); }
 
