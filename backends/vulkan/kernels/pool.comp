@@ -1,0 +1,66 @@
+// max_pool2d and avg_pool2d, and where each window of max_pool2d has its maximum: the first NaN,
+// else the first of the largest elements. An invocation is a window.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "backends/vulkan/shaders/common.glsl"
+#include "backends/vulkan/shaders/extremum.glsl"
+#include "backends/vulkan/shaders/window.glsl"
+
+layout(local_size_x_id = 0) in;
+const uint MAX = 0;
+const uint AVERAGE = 1;
+const uint INDEX_OF_MAX = 2;  // in the plane
+layout(constant_id = 1) const uint RESULT = 0;
+
+layout(std430, binding = 0) readonly buffer X { T x[]; };
+layout(std430, binding = 1) writeonly buffer Y { T y[]; };
+layout(std430, binding = 1) writeonly buffer Indices { uint indices[]; };
+layout(push_constant) uniform Constants {
+  uint total;  // windows of all planes
+  uint count_include_pad;
+  WindowAxis height;
+  WindowAxis width;
+};
+
+void main() {
+  const uint window = LINEAR_GROUP * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
+  if (window >= total) return;
+  const uint row = window / uint(width.windows);
+  const int ow = int(window - row * uint(width.windows));
+  const uint plane = row / uint(height.windows);
+  const int oh = int(row - plane * uint(height.windows));
+  const uint image = plane * uint(height.size * width.size);
+  const int h_begin = BeginOf(height, oh);
+  const int h_end = EndOf(height, oh);
+  const int w_begin = BeginOf(width, ow);
+  const int w_end = EndOf(width, ow);
+
+  if (RESULT == AVERAGE) {
+    T sum = ZERO;
+    for (int h = h_begin; h < h_end; ++h) {
+      T row_sum = ZERO;
+      for (int w = w_begin; w < w_end; ++w) row_sum += x[image + uint(h * width.size + w)];
+      sum += row_sum;
+    }
+    const bool padded = count_include_pad != 0;
+    y[window] = sum / (T(SizeOf(height, oh, padded)) * T(SizeOf(width, ow, padded)));
+    return;
+  }
+  uint index = uint(h_begin * width.size + w_begin);
+  T best = x[image + index];
+  for (int h = h_begin; h < h_end; ++h) {
+    for (int w = w_begin; w < w_end; ++w) {
+      const uint at = uint(h * width.size + w);
+      const T value = x[image + at];
+      if (!IsNan(best) && (best < value || IsNan(value))) {
+        best = value;
+        index = at;
+      }
+    }
+  }
+  if (RESULT == MAX) {
+    y[window] = best;
+  } else {
+    indices[window] = index;
+  }
+}

@@ -1,0 +1,251 @@
+#include "tandem/backends/vulkan/kernels/reduction.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "tandem/backends/vulkan/kernels/arg_reduce_i64_shaders.h"
+#include "tandem/backends/vulkan/kernels/arg_reduce_shaders.h"
+#include "tandem/backends/vulkan/kernels/arg_reduce_subgroup_i64_shaders.h"
+#include "tandem/backends/vulkan/kernels/arg_reduce_subgroup_shaders.h"
+#include "tandem/backends/vulkan/kernels/fast_divide.h"
+#include "tandem/backends/vulkan/kernels/floating_point.h"
+#include "tandem/backends/vulkan/kernels/lane_plan.h"
+#include "tandem/backends/vulkan/kernels/movement.h"
+#include "tandem/backends/vulkan/kernels/reduce_i64_shaders.h"
+#include "tandem/backends/vulkan/kernels/reduce_shaders.h"
+#include "tandem/backends/vulkan/kernels/reduce_subgroup_i64_shaders.h"
+#include "tandem/backends/vulkan/kernels/reduce_subgroup_shaders.h"
+#include "tandem/backends/vulkan/vulkan_kernel.h"
+#include "tandem/core/base/checked_math.h"
+#include "tandem/core/base/status_macros.h"
+#include "tandem/core/op/reduction_geometry.h"
+
+namespace tandem::vulkan_backend {
+namespace {
+
+// Elements of a dtype that a shader handles as they are; others are converted to these.
+DType ReducedType(DType dtype) {
+  if (dtype == DType::kI64) return DType::kI64;
+  return IsFloating(dtype) ? FloatComputeType(dtype) : DType::kI32;
+}
+
+// --- sum, mean, prod, max, min --------------------------------------------------------------------
+
+enum Op : uint32_t { kSum, kProd, kMax, kMin };        // of reduce.comp
+enum Store : uint32_t { kAsIs, kLowWord, kQuotient };  // of reduce.comp
+
+struct Axis {
+  uint32_t size = 1;
+  int32_t stride = 0;  // elements
+};
+
+struct ReduceConstants {
+  uint32_t results;
+  uint32_t count;
+  uint32_t part_count;
+  int32_t offset;
+  uint32_t kept_axes;
+  uint32_t num_axes;
+  uint32_t divisor;
+  FastDivisor inner;
+  std::array<Axis, kMaxRank> axes;
+};
+
+using Axes = absl::InlinedVector<Axis, kMaxRank>;
+
+// Appends an axis, or lengthens the last one if that continues it.
+void Append(const Axis& axis, Axes* axes) {
+  if (!axes->empty() && axes->back().stride == static_cast<int64_t>(axis.stride) * axis.size) {
+    axes->back() = {axes->back().size * axis.size, axis.stride};
+  } else {
+    axes->push_back(axis);
+  }
+}
+
+struct Geometry {
+  Axes kept;     // outermost first
+  Axes reduced;  // at least one, the closest elements last
+  int64_t results = 1;
+  int64_t count = 1;  // terms of a result
+  int32_t offset = 0;
+  bool columns = false;  // neighbouring elements belong to different results
+
+  static absl::StatusOr<Geometry> Create(const KernelRequest& request);
+};
+
+absl::StatusOr<Geometry> Geometry::Create(const KernelRequest& request) {
+  const TensorLayout& x = request.inputs[0];
+  const Shape& shape = x.spec.shape;
+  TANDEM_RETURN_IF_ERROR(CheckUnits(request, Movement()));
+  TANDEM_ASSIGN_OR_RETURN(const ReductionGeometry g,
+                          ReductionGeometry::Create(shape, request.attrs.Ints("axes"), true));
+  Geometry result;
+  result.results = g.output.num_elements();
+  result.count = g.count;
+  if (result.results == 0) return result;
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  int64_t reach = x.offset;  // elements from the start of the view
+  Axes reduced;
+  for (int i = 0; i < shape.rank() && reach <= kMost; ++i) {
+    if (shape[i] <= 1) continue;
+    // A stride of more than all indices is refused with its product.
+    const int64_t stride = std::clamp(x.strides[i], -kMost, kMost);
+    reach += (shape[i] - 1) * std::abs(stride);
+    const Axis axis = {static_cast<uint32_t>(shape[i]), static_cast<int32_t>(stride)};
+    if (g.reduced[i]) {
+      reduced.push_back(axis);
+    } else {
+      Append(axis, &result.kept);
+    }
+  }
+  if (reach > kMost && result.count > 0) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(request.op.name, ": the elements of ", x.spec.ToString(),
+                     " are spread over more than a Vulkan kernel indexes (2147483647); make it "
+                     "contiguous first"));
+  }
+  result.offset = static_cast<int32_t>(std::min(x.offset, kMost));
+  const auto step = [](const Axis& axis) { return std::abs(static_cast<int64_t>(axis.stride)); };
+  std::stable_sort(reduced.begin(), reduced.end(),
+                   [&](const Axis& a, const Axis& b) { return step(a) > step(b); });
+  for (const Axis& axis : reduced) Append(axis, &result.reduced);
+  if (result.reduced.empty()) result.reduced.push_back({static_cast<uint32_t>(g.count), 0});
+  const Axis& inner = result.reduced.back();
+  result.columns = !result.kept.empty() && result.kept.back().stride != 0 &&
+                   (inner.size <= 1 || step(result.kept.back()) < step(inner));
+  return result;
+}
+
+const Shader* ReducerOf(DType type, bool subgroups) {
+  if (type == DType::kI64) return subgroups ? ReduceSubgroupI64Shader() : ReduceI64Shader();
+  return subgroups ? ReduceSubgroupShader(type) : ReduceShader(type);
+}
+
+struct Pass {
+  DType type;
+  Op op;
+  Store store;
+  int64_t divisor;  // of a quotient
+};
+
+// In `parts` parts, whose results stand together for each result.
+void AddPass(const Geometry& g, const Pass& pass, const LanePlan& plan, int64_t parts,
+             const Operand& from, const Operand& to, KernelBuilder* b) {
+  ReduceConstants constants = {};
+  constants.results = static_cast<uint32_t>(g.results);
+  constants.count = static_cast<uint32_t>(g.count);
+  constants.part_count = static_cast<uint32_t>(DivideRoundUp(g.count, parts));
+  constants.offset = g.offset;
+  constants.kept_axes = static_cast<uint32_t>(g.kept.size());
+  constants.num_axes = static_cast<uint32_t>(g.kept.size() + g.reduced.size());
+  constants.divisor = static_cast<uint32_t>(pass.divisor);
+  constants.inner = FastDivisor(g.reduced.back().size);
+  std::copy(g.reduced.begin(), g.reduced.end(),
+            std::copy(g.kept.begin(), g.kept.end(), constants.axes.begin()));
+  const auto reduced_axes = static_cast<uint32_t>(std::min<size_t>(g.reduced.size(), 3));
+  b->Dispatch(ReducerOf(pass.type, plan.subgroups),
+              {plan.group, plan.lanes, plan.columns, pass.op, pass.store, reduced_axes},
+              {Read(from), Write(to)}, constants, plan.Grid(g.results, parts));
+}
+
+template <Op kOp, bool kMean>
+absl::StatusOr<Ref<const PreparedKernel>> PrepareReduce(const KernelRequest& request) {
+  TANDEM_ASSIGN_OR_RETURN(const Geometry g, Geometry::Create(request));
+  KernelBuilder b(request, request.op.name);
+  if (g.results == 0) return b.Finish();
+  const DType type = ReducedType(request.inputs[0].spec.dtype);
+  const bool extremum = kOp == kMax || kOp == kMin;
+  Pass pass = {type, kOp, kMean ? kQuotient : kAsIs, g.count};
+  DType result_type = type;
+  if (type == DType::kI32) {
+    if (extremum) pass.store = kLowWord;
+    if (!extremum) result_type = DType::kI64;
+  }
+  if (kMean && !IsFloating(type)) result_type = DType::kF32;
+  const Operand x = b.InputAs(0, type);
+  const Operand y = b.OutputAs(0, result_type);
+  const LanePlan plan = g.columns
+                            ? LanePlan::ForColumns(b.capabilities(), g.count, g.kept.back().size)
+                            : LanePlan::ForRows(b.capabilities(), g.count);
+  const int64_t parts = plan.PartsFor(b.capabilities(), g.results, g.count);
+  std::string description = absl::StrCat(request.op.name, ", ", plan.ToString());
+  if (parts == 1) {
+    AddPass(g, pass, plan, 1, x, y, &b);
+  } else {
+    // Integers are kept in 64 bits from the first pass on.
+    const DType wide = IsFloating(type) ? type : DType::kI64;
+    const Operand partial = b.Workspace(g.results * parts * DTypeSize(wide));
+    AddPass(g, {type, kOp, kAsIs, 1}, plan, parts, x, partial, &b);
+    Geometry rest;
+    rest.results = g.results;
+    rest.count = parts;
+    rest.kept = {{static_cast<uint32_t>(g.results), static_cast<int32_t>(parts)}};
+    rest.reduced = {{static_cast<uint32_t>(parts), 1}};
+    pass.type = wide;
+    AddPass(rest, pass, LanePlan::ForRows(b.capabilities(), parts), 1, partial, y, &b);
+    absl::StrAppend(&description, ", ", parts, " parts");
+  }
+  b.Describe(std::move(description));
+  return b.Finish();
+}
+
+// --- argmax, argmin -------------------------------------------------------------------------------
+
+const Shader* ArgReducerOf(DType type, bool subgroups) {
+  if (type == DType::kI64) return subgroups ? ArgReduceSubgroupI64Shader() : ArgReduceI64Shader();
+  return subgroups ? ArgReduceSubgroupShader(type) : ArgReduceShader(type);
+}
+
+template <bool kMax>
+absl::StatusOr<Ref<const PreparedKernel>> PrepareArg(const KernelRequest& request) {
+  TANDEM_RETURN_IF_ERROR(CheckUnits(request, Movement()));
+  TANDEM_ASSIGN_OR_RETURN(
+      const AxisGeometry axis,
+      AxisGeometry::Create(request.inputs[0].spec.shape, request.attrs.Int("axis")));
+  KernelBuilder b(request, request.op.name);
+  if (axis.size == 0) return b.Finish();
+  const DType type = ReducedType(request.inputs[0].spec.dtype);
+  const LanePlan plan = LanePlan::ForLines(b.capabilities(), axis);
+  b.Dispatch(ArgReducerOf(type, plan.subgroups), {plan.group, plan.lanes, plan.columns, kMax},
+             {Read(b.InputAs(0, type)), Write(b.Output(0))}, LineConstants(axis),
+             plan.Grid(axis.outer * axis.inner));
+  b.Describe(absl::StrCat(request.op.name, ", ", plan.ToString()));
+  return b.Finish();
+}
+
+}  // namespace
+
+absl::Status RegisterReductionKernels(KernelRegistry* registry) {
+  struct Entry {
+    const char* op;
+    absl::StatusOr<Ref<const PreparedKernel>> (*prepare)(const KernelRequest&);
+  };
+  static constexpr Entry kReductions[] = {
+      {"sum", &PrepareReduce<kSum, false>},   {"mean", &PrepareReduce<kSum, true>},
+      {"prod", &PrepareReduce<kProd, false>}, {"max", &PrepareReduce<kMax, false>},
+      {"min", &PrepareReduce<kMin, false>},
+  };
+  const auto add = [&](KernelDef def) {
+    def.supports = &ComputesFloatsOfInput;
+    return registry->Register(std::move(def));
+  };
+  for (const auto& [op, prepare] : kReductions) {
+    KernelDef strided =
+        VulkanKernelDef(op, op, {DType::kF32, DType::kF64, DType::kI32, DType::kI64}, prepare);
+    strided.strided_inputs = true;
+    TANDEM_RETURN_IF_ERROR(add(std::move(strided)));
+    TANDEM_RETURN_IF_ERROR(add(VulkanKernelDef(
+        op, absl::StrCat(op, "_converted"),
+        {DType::kF16, DType::kBF16, DType::kI8, DType::kU8, DType::kI16, DType::kBool}, prepare)));
+  }
+  TANDEM_RETURN_IF_ERROR(add(VulkanKernelDef("argmax", "argmax", {}, &PrepareArg<true>)));
+  return add(VulkanKernelDef("argmin", "argmin", {}, &PrepareArg<false>));
+}
+
+}  // namespace tandem::vulkan_backend
