@@ -105,6 +105,20 @@ absl::StatusOr<ValueId> Graph::AddConstant(const Tensor& tensor) {
   return value;
 }
 
+absl::Status Graph::SetConstant(int32_t index, const Tensor& tensor) {
+  if (index < 0 || index >= static_cast<int32_t>(constants_.size())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("no constant ", index, ", the graph has ", constants_.size()));
+  }
+  const TensorSpec& wanted = spec(constants_[index].value);
+  if (!tensor.defined() || tensor.is_symbolic() || tensor.spec() != wanted) {
+    return absl::InvalidArgumentError(absl::StrCat("constant ", index, " is ", wanted.ToString(),
+                                                   ", it cannot become ", tensor.Describe()));
+  }
+  constants_[index].tensor = tensor;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ValueIds> Graph::AddNode(const OpDef& op, const AttributeMap& attrs,
                                         absl::Span<const ValueId> inputs, std::string block,
                                         std::string location) {

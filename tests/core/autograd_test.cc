@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tandem/core/autograd/device_copy.h"
 #include "tandem/core/device/backend.h"
+#include "tandem/core/device/test_device.h"
 #include "tandem/core/dispatch/interpreter.h"
 #include "tandem/core/ops/standard_ops.h"
 
@@ -258,6 +260,44 @@ TEST_F(AutogradTest, AnUninitializedVariableSaysSo) {
 }
 
 // A recursive destructor would overflow the stack.
+TEST_F(AutogradTest, GradientsFlowBackThroughACopyToAnotherDevice) {
+  TestDevice other(/*device_memory_visible=*/false);
+  const Tensor x = *Tensor::FromVector<float>({1, 2, 3}, {3}, other);
+  ASSERT_TRUE(AttachGrad(x).ok());
+  Tensor loss;
+  {
+    RecordScope record;
+    const Tensor here = *MoveTo(x, *device_);
+    EXPECT_EQ(here.device(), device_);
+    EXPECT_TRUE(RequiresGrad(here));
+    EXPECT_EQ(MoveTo(here, *device_)->impl(), here.impl());
+    loss = Op("mul", {here, Op("mul", {here, here})});
+  }
+  const absl::Status status = Backward({loss}, {}, {.retain_graph = true});
+  ASSERT_TRUE(status.ok()) << status;
+  ASSERT_TRUE(GradOf(x).defined());
+  EXPECT_EQ(GradOf(x).device(), &other);
+  EXPECT_EQ(*GradOf(x).ToVector<float>(), (std::vector<float>{3, 12, 27}));
+
+  // Gradients of gradients.
+  RecordScope record;
+  const auto first = Grad({loss}, {}, {x}, {.create_graph = true});
+  ASSERT_TRUE(first.ok()) << first.status();
+  const Tensor first_here = *MoveTo((*first)[0], *device_);
+  const auto second = Grad({first_here}, {}, {x});
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ((*second)[0].device(), &other);
+  EXPECT_EQ(*(*second)[0].ToVector<float>(), (std::vector<float>{6, 12, 18}));
+}
+
+TEST_F(AutogradTest, ACopyOutsideOfARecordScopeIsNotRecorded) {
+  TestDevice other;
+  const Tensor x = *Tensor::FromVector<float>({1}, {1}, other);
+  ASSERT_TRUE(AttachGrad(x).ok());
+  EXPECT_FALSE(RequiresGrad(*MoveTo(x, *device_)));
+  EXPECT_EQ(MoveTo(Tensor(), *device_).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST_F(AutogradTest, LongTapesAreFreedWithoutRecursion) {
   const int64_t before = device_->allocator().stats().bytes_in_use;
   {

@@ -63,7 +63,7 @@ TEST_F(EagerTest, UnknownOpsAndAttributes) {
 TEST_F(EagerTest, DevicesMustAgree) {
   TestDevice other;
   Tensor there = *Tensor::FromVector<float>({0, 0}, {2}, other);
-  ExpectMentions(Invoke("add", {Zeros({2}), there}).status(), {"cpu:0", "test:0", "add"});
+  ExpectMentions(Invoke("add", {Zeros({2}), there}).status(), {"cpu:0", "test:0", "add", "To(x, \"cpu:0\")"});
   ExpectMentions(Invoke("add", {there, there}).status(), {"no kernel", "test:0", "add"});
   ExpectMentions(Invoke("full", {}, {{"shape", Dims{2}}, {"value", 0.0}}).status(), {"device"});
 }
