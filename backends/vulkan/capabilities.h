@@ -11,6 +11,8 @@
 
 #include <cstdint>
 
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "tandem/core/tensor/dtype.h"
 
 namespace tandem::vulkan_backend {
@@ -48,6 +50,11 @@ struct Capabilities {
     }
   }
 };
+
+// Switches off the features in the list, "subgroups,storage8"; empty: none. INVALID_ARGUMENT for a
+// name that there is not; the text has those that there are. Switching off what a device lacks is
+// no error.
+absl::Status DisableFeatures(absl::string_view names, Capabilities* capabilities);
 
 }  // namespace tandem::vulkan_backend
 

@@ -1,0 +1,24 @@
+#include "tandem/backends/vulkan/allocator.h"
+
+#include <utility>
+
+#include "tandem/backends/vulkan/memory_pool.h"
+
+namespace tandem::vulkan_backend {
+
+VulkanAllocator::VulkanAllocator(std::shared_ptr<VulkanContext> context, const Options& options)
+    : pool_(std::make_shared<MemoryPool>(std::move(context), options)) {}
+
+VulkanAllocator::~VulkanAllocator() { pool_->Close(); }
+
+int64_t VulkanAllocator::alignment() const { return pool_->granule(); }
+
+absl::StatusOr<Ref<Buffer>> VulkanAllocator::Allocate(int64_t bytes, MemoryKind kind) {
+  return pool_->Allocate(bytes, kind);
+}
+
+AllocatorStats VulkanAllocator::stats() const { return pool_->stats(); }
+void VulkanAllocator::ResetPeak() { pool_->ResetPeak(); }
+void VulkanAllocator::Trim() { pool_->Trim(); }
+
+}  // namespace tandem::vulkan_backend

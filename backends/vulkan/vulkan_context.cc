@@ -1,0 +1,64 @@
+#include "tandem/backends/vulkan/vulkan_context.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tandem/backends/vulkan/vk_status.h"
+#include "tandem/core/base/status_macros.h"
+
+namespace tandem::vulkan_backend {
+
+DeviceType VulkanDeviceType() {
+  static const DeviceType type = DeviceType::Intern("vulkan");
+  return type;
+}
+
+absl::StatusOr<std::shared_ptr<VulkanContext>> VulkanContext::Create(
+    DeviceId id, std::shared_ptr<Instance> instance, const PhysicalDevice& physical,
+    const Capabilities& capabilities, std::shared_ptr<FaultInjector> faults) {
+  // Not make_shared: the constructor is private.
+  std::shared_ptr<VulkanContext> context(
+      new VulkanContext(id, std::move(instance), physical, capabilities, std::move(faults)));
+  VkResult result = context->InjectedFault();
+  if (result == VK_SUCCESS) {
+    result = CreateLogicalDevice(*context->instance_, physical, capabilities, &context->device_,
+                                 &context->functions_);
+  }
+  TANDEM_RETURN_IF_ERROR(
+      VkStatus(result, absl::StrCat("vkCreateDevice of ", id.ToString(), ", ", physical.name)));
+  absl::MutexLock lock(&context->queue_mutex_);
+  context->functions_.GetDeviceQueue(context->device_, physical.queue_family, 0, &context->queue_);
+  return context;
+}
+
+VulkanContext::VulkanContext(DeviceId id, std::shared_ptr<Instance> instance,
+                             const PhysicalDevice& physical, const Capabilities& capabilities,
+                             std::shared_ptr<FaultInjector> faults)
+    : id_(id),
+      instance_(std::move(instance)),
+      physical_(physical),
+      capabilities_(capabilities),
+      faults_(std::move(faults)) {}
+
+VulkanContext::~VulkanContext() {
+  if (device_ == VK_NULL_HANDLE) return;
+  // A result does not matter any more: there is nobody left who waits for one.
+  functions_.DeviceWaitIdle(device_);
+  functions_.DestroyDevice(device_, nullptr);
+}
+
+absl::Status VulkanContext::Alive() const {
+  if (faults_->devices_lost()) lost_.store(true, std::memory_order_relaxed);
+  if (!lost_.load(std::memory_order_relaxed)) [[likely]]
+    return absl::OkStatus();
+  return Check(VK_ERROR_DEVICE_LOST, "earlier work");
+}
+
+absl::Status VulkanContext::Check(VkResult result, absl::string_view call) const {
+  if (result == VK_SUCCESS) [[likely]]
+    return absl::OkStatus();
+  if (result == VK_ERROR_DEVICE_LOST) lost_.store(true, std::memory_order_relaxed);
+  return VkStatus(result, absl::StrCat(id_.ToString(), ": ", call));
+}
+
+}  // namespace tandem::vulkan_backend
