@@ -1,0 +1,143 @@
+#include "tandem/backends/vulkan/shader_compiler.h"
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tandem/backends/vulkan/shader_file.h"
+
+namespace tandem::vulkan_backend {
+namespace {
+
+using testing::HasSubstr;
+
+GlslSource Scale(int factor) {
+  return {"scale",
+          "#version 450\n"
+          "#extension GL_GOOGLE_include_directive : require\n"
+          "#include \"backends/vulkan/shaders/math_f32.glsl\"\n"
+          "layout(local_size_x_id = 0) in;\n"
+          "layout(set = 0, binding = 0) buffer X { float x[]; };\n"
+          "void main() { x[gl_GlobalInvocationID.x] = Exp(x[0]) * " +
+              std::to_string(factor) + ".0; }\n",
+          1, 0};
+}
+
+std::string FreshDirectory(const char* name) {
+  static int counter = 0;
+  return testing::TempDir() + "/" + name + std::to_string(counter++);
+}
+
+TEST(ShaderCompilerTest, CompilesOnceAndKeepsTheShader) {
+  const Shader* shader;
+  {
+    ShaderCompiler compiler;
+    shader = compiler.Compile(Scale(2)).value();
+    EXPECT_EQ(compiler.Compile(Scale(2)).value(), shader);
+    EXPECT_NE(compiler.Compile(Scale(3)).value(), shader);
+    EXPECT_EQ(compiler.compiled(), 2);
+  }
+  EXPECT_STREQ(shader->name, "scale");
+  EXPECT_EQ(shader->num_bindings, 1);
+  ASSERT_GT(shader->spirv.size(), 5);
+  EXPECT_EQ(shader->spirv[0], 0x07230203u);
+}
+
+TEST(ShaderCompilerTest, ErrorsHaveTheCompilersMessages) {
+  ShaderCompiler compiler;
+  GlslSource source = Scale(1);
+  source.text += "int f() { return missing; }\n";
+  const auto shader = compiler.Compile(source);
+  EXPECT_EQ(shader.status().code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(shader.status().message(), HasSubstr("'missing' : undeclared identifier"));
+  EXPECT_EQ(compiler.Compile(source).status(), shader.status());
+  source.text =
+      "#version 450\n#extension GL_GOOGLE_include_directive : require\n"
+      "#include \"elsewhere.glsl\"\nvoid main() {}\n";
+  EXPECT_THAT(compiler.Compile(source).status().message(), HasSubstr("runtime_shaders"));
+}
+
+TEST(ShaderCompilerTest, ManyThreadsAtOnce) {
+  ShaderCompiler compiler;
+  std::vector<std::thread> threads;
+  std::vector<const Shader*> shaders(32);
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 4; ++i) shaders[4 * t + i] = compiler.Compile(Scale(10 + i)).value();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(compiler.compiled(), 4);
+  for (int t = 1; t < 8; ++t) {
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(shaders[4 * t + i], shaders[i]);
+  }
+}
+
+TEST(ShaderCompilerTest, ReadsWhatAnotherCompilerWrote) {
+  const std::string directory = FreshDirectory("cache");
+  ShaderCompiler first(directory), second(directory);
+  const Shader* written = first.Compile(Scale(5)).value();
+  const Shader* read = second.Compile(Scale(5)).value();
+  EXPECT_TRUE(first.disk_status().ok()) << first.disk_status();
+  EXPECT_EQ(second.compiled(), 0);
+  EXPECT_EQ(second.read_from_disk(), 1);
+  EXPECT_EQ(written->spirv, read->spirv);
+}
+
+TEST(ShaderCompilerTest, DirectoryThatCannotBeMade) {
+  ShaderCompiler compiler("/proc/nothing/here");
+  EXPECT_TRUE(compiler.Compile(Scale(6)).ok());
+  EXPECT_EQ(compiler.disk_status().code(), absl::StatusCode::kUnavailable);
+}
+
+class ShaderFileTest : public testing::Test {
+ protected:
+  static std::string Contents(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  }
+  static void Overwrite(const std::string& path, const std::string& contents) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << contents;
+  }
+
+  const std::string directory_ = FreshDirectory("files");
+  const std::string text_ = "void main() {}";
+  const std::vector<uint32_t> words_ = {0x07230203, 1, 2, 3};
+};
+
+TEST_F(ShaderFileTest, RoundTrip) {
+  EXPECT_FALSE(ReadShaderFile(directory_, text_, 7).has_value());
+  ASSERT_TRUE(WriteShaderFile(directory_, text_, 7, words_).ok());
+  EXPECT_EQ(ReadShaderFile(directory_, text_, 7), words_);
+  EXPECT_FALSE(ReadShaderFile(directory_, text_, 8).has_value());
+  EXPECT_FALSE(ReadShaderFile(directory_, text_ + " ", 7).has_value());
+}
+
+TEST_F(ShaderFileTest, EveryDamageReadsAsNoFile) {
+  ASSERT_TRUE(WriteShaderFile(directory_, text_, 7, words_).ok());
+  const std::string path = ShaderFilePath(directory_, text_);
+  const std::string whole = Contents(path);
+  for (size_t length = 0; length < whole.size(); ++length) {
+    Overwrite(path, whole.substr(0, length));
+    EXPECT_FALSE(ReadShaderFile(directory_, text_, 7).has_value()) << "cut to " << length;
+  }
+  for (size_t at = 0; at < whole.size(); ++at) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+    Overwrite(path, damaged);
+    EXPECT_FALSE(ReadShaderFile(directory_, text_, 7).has_value()) << "byte " << at;
+  }
+  Overwrite(path, whole + "x");
+  EXPECT_FALSE(ReadShaderFile(directory_, text_, 7).has_value());
+  // And is written anew.
+  ASSERT_TRUE(WriteShaderFile(directory_, text_, 7, words_).ok());
+  EXPECT_EQ(ReadShaderFile(directory_, text_, 7), words_);
+}
+
+}  // namespace
+}  // namespace tandem::vulkan_backend
