@@ -6,14 +6,14 @@
 #define TANDEM_BACKENDS_VULKAN_SHADERS_STORED_ELEMENT_GLSL_
 
 #if defined(STORE_F16)
+// Macros, since values of f16 outside of memory would need arithmetic in f16.
 #extension GL_EXT_shader_16bit_storage : require
-#extension GL_EXT_shader_explicit_arithmetic_types : require
 #define Stored float16_t
-float Widen(float16_t stored) { return float(stored); }
-float16_t Narrow(float value) { return float16_t(value); }
+#define Widen(stored) float(stored)
+#define Narrow(value) float16_t(value)
 #elif defined(STORE_BF16)
 #extension GL_EXT_shader_16bit_storage : require
-#extension GL_EXT_shader_explicit_arithmetic_types : require
+#extension GL_EXT_shader_explicit_arithmetic_types_int16 : require
 #define Stored uint16_t
 float Widen(uint16_t stored) { return uintBitsToFloat(uint(stored) << 16); }
 // To the nearest, ties to even; a NaN stays one.
