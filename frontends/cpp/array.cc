@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tandem/core/autograd/autograd.h"
+#include "tandem/core/autograd/device_copy.h"
 #include "tandem/core/base/checked_math.h"
 #include "tandem/core/dispatch/interpreter.h"
 #include "tandem/core/dispatch/random.h"
@@ -100,9 +101,18 @@ namespace random {
 void Seed(uint64_t seed) { SeedRandom(seed); }
 }  // namespace random
 
-Tensor CopyTo(const Tensor& x, Device& device) {
-  CheckDefined("CopyTo", x);
-  return Value(CopyToDevice(x, device));
+Tensor To(const Tensor& x, Device& device, SourceLocation loc) {
+  CheckDefined("To", x);
+  absl::StatusOr<Tensor> moved = MoveTo(x, device);
+  if (!moved.ok()) {
+    throw Error(absl::Status(moved.status().code(), absl::StrCat("To: ", moved.status().message(),
+                                                                 " [at ", ToString(loc), "]")));
+  }
+  return *std::move(moved);
+}
+
+Tensor To(const Tensor& x, absl::string_view device, SourceLocation loc) {
+  return To(x, OpenDevice(device), loc);
 }
 
 double ItemAsDouble(const Tensor& x) {

@@ -16,6 +16,7 @@
 #include <iosfwd>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "tandem/core/base/source_location.h"
 #include "tandem/core/tensor/tensor.h"
 #include "tandem/frontends/cpp/context.h"
@@ -63,8 +64,11 @@ namespace random {
 void Seed(uint64_t seed);
 }  // namespace random
 
-// A copy on another device, row-major; `x` itself if it is there already.
-Tensor CopyTo(const Tensor& x, Device& device);
+// `x` on another device: a row-major copy there, through which gradients flow back; `x` itself if it
+// is there already. FAILED_PRECONDITION for a traced tensor: a graph has one device.
+Tensor To(const Tensor& x, Device& device, SourceLocation loc = SourceLocation::current());
+Tensor To(const Tensor& x, absl::string_view device,  // "cuda:1"
+          SourceLocation loc = SourceLocation::current());
 
 // --- reading -------------------------------------------------------------------------------------
 

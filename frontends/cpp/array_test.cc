@@ -5,6 +5,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tandem/core/device/test_device.h"
+#include "tandem/core/dispatch/interpreter.h"
 #include "tandem/frontends/cpp/gradient.h"
 #include "tandem/frontends/cpp/operators.h"
 #include "tandem/frontends/cpp/ops.h"
@@ -13,6 +15,7 @@
 namespace tandem {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -156,7 +159,7 @@ TEST(Array, EmptyTensorsAreErrors) {
       {"ItemAsDouble", [&] { ItemAsDouble(empty); }},
       {"Item", [&] { Item(empty); }},
       {"ToVector", [&] { ToVector(empty); }},
-      {"CopyTo", [&] { CopyTo(empty, DefaultDevice()); }},
+      {"To", [&] { To(empty, DefaultDevice()); }},
       {"WriteInto", [&] { WriteInto(empty, {}, {}, one); }},
       {"WriteInto", [&] { WriteInto(one, {}, {}, empty); }},
       {"Backward", [&] { Backward(empty); }},
@@ -182,6 +185,41 @@ TEST(Symbols, ReadingAndWritingAreErrorsWithARemedy) {
   EXPECT_THAT(ErrorOf([&] { Item(y); }), HasSubstr("add"));
   EXPECT_THAT(ErrorOf([&] { ToVector(y); }), HasSubstr("array_test.cc"));
   EXPECT_THAT(ErrorOf([&] { WriteInto(y, {0}, {1}, x); }), HasSubstr("Where("));
+}
+
+TEST(To, CopiesToAnotherDeviceAndLetsGradientsThrough) {
+  TestDevice other(/*device_memory_visible=*/false);
+  const Tensor x = Array({1, 2, 3});
+  EXPECT_EQ(To(x, "cpu:0").impl(), x.impl());
+  const Tensor there = To(x, other);
+  EXPECT_EQ(there.device(), &other);
+  EXPECT_THAT(ToVector(there), ElementsAre(1, 2, 3));
+  RequireGrad(x);
+  Tensor y;
+  {
+    RecordScope record;
+    y = Square(To(To(x, other), "cpu:0"));
+  }
+  Backward(y);
+  EXPECT_THAT(ToVector(GradOf(x)), ElementsAre(2, 4, 6));
+  EXPECT_THAT(ErrorOf([&] { x + there; }),
+              AllOf(HasSubstr("cpu:0"), HasSubstr("test:0"), HasSubstr("To(x, \"cpu:0\")")));
+}
+
+TEST(To, InATraceIsAnErrorWithARemedy) {
+  TestDevice other;
+  GraphBuilder builder("g", &DefaultDevice());
+  const Tensor x = Value(builder.Input("x", {DType::kF32, {2}}));
+  const InterpreterScope recording(builder.interpreter());
+  EXPECT_EQ(To(x, DefaultDevice()).impl(), x.impl());
+  EXPECT_THAT(ErrorOf([&] { To(Relu(x), other); }),
+              AllOf(HasSubstr("one device"), HasSubstr("before the call"), HasSubstr("relu"),
+                    HasSubstr("array_test.cc")));
+  // A gradient would be lost; plain values may come in.
+  const Tensor plain = Array({1, 2});
+  EXPECT_EQ(To(plain, other).device(), &other);
+  RequireGrad(plain);
+  EXPECT_THAT(ErrorOf([&] { To(plain, other); }), HasSubstr("cut off"));
 }
 
 TEST(Gradient, OfASquare) {

@@ -338,6 +338,25 @@ void Block::Initialize(const InitializerPtr& init, Device* device, bool force) {
   identity_->Changed();
 }
 
+void Block::MoveTo(Device& device) {
+  std::vector<std::function<void()>> moves;
+  std::vector<Block*> blocks = {this};
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    moves.push_back(blocks[i]->PrepareMove(device));
+    for (const BlockChild& child : blocks[i]->children_) blocks.push_back(child.block.get());
+  }
+  for (const ParameterPtr& parameter : CollectParameters()) {
+    moves.push_back([parameter, place = parameter->CopyTo(device)] { parameter->MoveTo(place); });
+  }
+  // Everything has its copy: nothing can fail any more.
+  for (const std::function<void()>& move : moves) {
+    if (move) move();
+  }
+  identity_->Changed();
+}
+
+void Block::MoveTo(absl::string_view device) { MoveTo(OpenDevice(device)); }
+
 void Block::CollectLocal(const std::string& prefix,
                          std::vector<std::pair<std::string, ParameterPtr>>* parameters) const {
   for (const ParameterPtr& parameter : parameters_) {

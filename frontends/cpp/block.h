@@ -23,6 +23,7 @@
 #define TANDEM_FRONTENDS_CPP_BLOCK_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -114,6 +115,11 @@ class Block : public internal::HintSource {
   // Parameters that have one keep it, unless `force`.
   void Initialize(const InitializerPtr& init = init::Uniform(), Device* device = nullptr,
                   bool force = false);
+  // Moves the parameters, with their gradients, to a device; those without a value yet will be made
+  // there. All of them or, if there is no room, none. Trainers follow with their states. Inputs are
+  // the caller's to move (To). Not while another thread runs the block.
+  void MoveTo(Device& device);
+  void MoveTo(absl::string_view device);  // "cuda:1"
   // The parameters' values, in the safetensors layout, by their names below this block, so that
   // another instance reads them. FAILED_PRECONDITION lists the parameters without a value.
   void SaveParameters(const std::string& path) const;
@@ -166,6 +172,9 @@ class Block : public internal::HintSource {
   // "dense0", "dense1", …: a name for a child that was given none.
   std::string ChildName(const Block& child) const;
 
+  // What a block has on a device besides parameters: copies it, and returns what makes the copies its
+  // own, which must not fail. The default has nothing.
+  virtual std::function<void()> PrepareMove(Device& device) { return nullptr; }
   // What Apply does inside the block's scope; HybridBlock compiles here.
   virtual TensorList Run(const TensorList& inputs);
   // The forward with the parameters ready.

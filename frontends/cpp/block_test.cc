@@ -5,6 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tandem/core/device/test_device.h"
 #include "tandem/frontends/cpp/tandem.h"
 
 namespace tandem {
@@ -341,6 +342,57 @@ TEST(Block, ASummaryCountsASharedLayerOnce) {
   net.Add(dense, dense);
   net.Initialize();
   EXPECT_THAT(net.Summary(Ones({1, 4})), HasSubstr("\n20 parameters are trained"));
+}
+
+TEST(Block, MovesWithGradientsAndTheTrainerFollows) {
+  TestDevice other(/*device_memory_visible=*/false);
+  random::Seed(3);
+  HybridSequential net;
+  net.Add(nn::Dense(4, {.activation = "relu"}), nn::Dense(2));
+  net.Initialize(init::Xavier());
+  Trainer trainer(net.CollectParameters(), std::make_unique<Adam>());
+  const Tensor x = RandomNormal({3, 5});
+  const auto step = [&] {
+    Tensor loss;
+    {
+      RecordScope record;
+      loss = Mean(net(x) * net(x));
+    }
+    Backward(loss);
+    trainer.Step(1);
+  };
+  net.Hybridize();
+  step();
+  const std::vector<float> output = ToVector(net(x));
+  const std::vector<float> gradient = ToVector(net.CollectParameters()[0]->Grad());
+
+  net.MoveTo(other);
+  for (const ParameterPtr& p : net.CollectParameters()) {
+    EXPECT_EQ(p->Data().device(), &other);
+    EXPECT_EQ(p->Grad().device(), &other);
+  }
+  EXPECT_EQ(ToVector(net.CollectParameters()[0]->Grad()), gradient);
+  const std::string error = ErrorOf([&] { net(x); });
+  EXPECT_THAT(error, AllOf(HasSubstr("test:0"), HasSubstr("cpu:0")));
+  // The gradient that was used is no new one, wherever it is.
+  EXPECT_THAT(ErrorOf([&] { trainer.Step(1); }), HasSubstr("no new gradient"));
+
+  net.MoveTo("cpu:0");
+  EXPECT_EQ(ToVector(net(x)), output);
+  step();
+  EXPECT_NE(ToVector(net(x)), output);
+}
+
+TEST(Block, AParameterWithoutAValueIsMadeWhereItsBlockMoved) {
+  TestDevice other;
+  HybridSequential net;
+  net.Add(nn::Dense(4));
+  net.Initialize(init::Xavier(), &other);
+  net.MoveTo("cpu:0");
+  net(Ones({2, 3}));
+  for (const ParameterPtr& p : net.CollectParameters()) {
+    EXPECT_EQ(p->Data().device()->id().ToString(), "cpu:0");
+  }
 }
 
 TEST(Block, DuplicateNamesAreRefused) {

@@ -120,6 +120,23 @@ void Parameter::Initialize(const InitializerPtr& init, Device& device, bool forc
   if (!options_.shape.has_dynamic()) FinishInitialize();
 }
 
+Parameter::Place Parameter::CopyTo(Device& device) const {
+  Place place{&device, Tensor(), Tensor()};
+  if (!initialized()) return place;
+  place.value = Value(CopyToDevice(variable().Get(), device));
+  if (const Tensor grad = GradOf(variable()); grad.defined()) {
+    place.grad = Value(CopyToDevice(grad, device));
+  }
+  return place;
+}
+
+void Parameter::MoveTo(const Place& place) {
+  if (pending_device_ != nullptr) pending_device_ = place.device;
+  if (!place.value.defined()) return;
+  Check(variable().Set(Detach(place.value)));
+  if (place.grad.defined()) MoveGrad(variable(), place.grad);
+}
+
 absl::Status Parameter::CheckShape(const Shape& shape) const {
   bool fits = shape.rank() == options_.shape.rank();
   for (int i = 0; fits && i < shape.rank(); ++i) {

@@ -74,6 +74,15 @@ class Parameter {
   // Draws the first value, now or as soon as the shape is known. `init` serves if the parameter has
   // none of its own. Does nothing if there is a value, unless `force`.
   void Initialize(const InitializerPtr& init, Device& device, bool force);
+  // The value and the gradient, copied to a device (each undefined if there is none), and what makes
+  // such copies this parameter's own; a value that is not there yet will be made on the device. See
+  // Block::MoveTo.
+  struct Place {
+    Device* device = nullptr;
+    Tensor value, grad;
+  };
+  Place CopyTo(Device& device) const;
+  void MoveTo(const Place& place);
   // INVALID_ARGUMENT unless SetData would take the value, whose dtype and known sizes must be the
   // parameter's.
   absl::Status CheckValue(const Tensor& value) const;

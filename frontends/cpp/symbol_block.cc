@@ -145,6 +145,21 @@ TensorList SymbolBlock::HybridForwardAll(const TensorList& inputs, const Params&
   return outputs;
 }
 
+std::function<void()> SymbolBlock::PrepareMove(Device& device) {
+  std::vector<Tensor> captures;
+  for (const Tensor& capture : captures_) captures.push_back(Value(CopyToDevice(capture, device)));
+  Graph graph = graph_;
+  for (size_t i = 0; i < graph.constants().size(); ++i) {
+    const Tensor constant = Value(CopyToDevice(graph.constants()[i].tensor, device));
+    Check(graph.SetConstant(static_cast<int32_t>(i), constant));
+  }
+  return [this, &device, captures = std::move(captures), graph = std::move(graph)] {
+    captures_ = captures;
+    graph_ = graph;
+    device_ = &device;
+  };
+}
+
 void SymbolBlock::CheckInput(const std::string& argument, const Tensor& input,
                              const TensorSpec& wanted) const {
   bool fits = input.dtype() == wanted.dtype && input.rank() == wanted.shape.rank();

@@ -8,6 +8,7 @@
 #ifndef TANDEM_FRONTENDS_CPP_SYMBOL_BLOCK_H_
 #define TANDEM_FRONTENDS_CPP_SYMBOL_BLOCK_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -40,6 +41,7 @@ class SymbolBlock : public HybridBlock {
   const Graph& graph() const { return graph_; }
 
  protected:
+  std::function<void()> PrepareMove(Device& device) override;
   TensorList HybridForwardAll(const TensorList& inputs, const Params& p) override;
 
  private:

@@ -170,63 +170,47 @@ TANDEM_INLINE void DotStep(const Vec<T> (&left)[kRows], const Vec<T> (&right)[kC
   }
 }
 
-// Columns beyond the matrix repeat its last one and are not stored. Each sum is kept in kChains parts:
-// one row leaves registers for two, and reading two neighbouring vectors of a column at a time is
-// nearer to the order of memory.
+// Columns beyond the matrix repeat its last one and are not stored.
 template <typename T, int kRows, int kCols>
 TANDEM_INLINE void DotTile(int64_t cols, int64_t depth, int64_t images, const T* a, int64_t a_row,
                            int64_t a_image, const T* const (&b)[kCols], int64_t b_image, T* c,
                            int64_t c_row, bool accumulate) {
   constexpr int kWidth = kLanes<T>;
-  constexpr int kChains = kRows == 1 ? 2 : 1;
-  Vec<T> sums[kChains][kRows][kCols] = {};
+  Vec<T> sums[kRows][kCols] = {};
   for (int64_t n = 0; n < images; ++n) {
     const T* a_at = a + n * a_image;
     const int64_t b_at = n * b_image;
-    const auto step = [&](int64_t k, Vec<T>(&chain)[kRows][kCols], const auto& load)
-        __attribute__((always_inline)) {
+    int64_t k = 0;
+    for (; k + kWidth <= depth; k += kWidth) {
       Vec<T> left[kRows], right[kCols];
 #pragma GCC unroll 8
-      for (int i = 0; i < kRows; ++i) left[i] = load(a_at + i * a_row + k);
+      for (int i = 0; i < kRows; ++i) left[i] = Load(a_at + i * a_row + k);
 #pragma GCC unroll 8
-      for (int j = 0; j < kCols; ++j) right[j] = load(b[j] + b_at + k);
-      DotStep<T, kRows, kCols>(left, right, chain);
-    };
-    const auto whole = [](const T* p) __attribute__((always_inline)) { return Load(p); };
-    int64_t k = 0;
-    for (; k + kChains * kWidth <= depth; k += kChains * kWidth) {
-#pragma GCC unroll 4
-      for (int u = 0; u < kChains; ++u) step(k + u * kWidth, sums[u], whole);
-    }
-    if constexpr (kChains > 1) {
-      for (; k + kWidth <= depth; k += kWidth) step(k, sums[0], whole);
+      for (int j = 0; j < kCols; ++j) right[j] = Load(b[j] + b_at + k);
+      DotStep<T, kRows, kCols>(left, right, sums);
     }
     if (k < depth) {
-      step(
-          k, sums[0], [ depth, k ](const T* p) __attribute__((always_inline)) {
-            return LoadPartial(p, depth - k);
-          });
+      Vec<T> left[kRows], right[kCols];
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i) left[i] = LoadPartial(a_at + i * a_row + k, depth - k);
+#pragma GCC unroll 8
+      for (int j = 0; j < kCols; ++j) right[j] = LoadPartial(b[j] + b_at + k, depth - k);
+      DotStep<T, kRows, kCols>(left, right, sums);
     }
   }
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i) {
     T* const out = c + i * c_row;
-    Vec<T> row[kCols];
-#pragma GCC unroll 8
-    for (int j = 0; j < kCols; ++j) {
-      row[j] = sums[0][i][j];
-      if constexpr (kChains > 1) row[j] += sums[1][i][j];
-    }
     if constexpr (kCols <= kWidth && sizeof(T) >= 4) {
       const int64_t count = cols < kCols ? cols : kCols;
-      Vec<T> sum = SumEach<T, kCols>(row);
+      Vec<T> sum = SumEach<T, kCols>(sums[i]);
       if (accumulate) sum = LoadPartial(out, count) + sum;
       StorePartial(out, sum, count);
     } else {
 #pragma GCC unroll 8
       for (int j = 0; j < kCols; ++j) {
         if (j < cols) {
-          const T sum = Sum<T>(row[j]);
+          const T sum = Sum<T>(sums[i][j]);
           out[j] = accumulate ? out[j] + sum : sum;
         }
       }
@@ -269,7 +253,7 @@ void Dot(int64_t rows, int64_t cols, int64_t depth, const T* a, int64_t a_row, c
     }
     if (i < rows) {
       DotStrip<T, 1, kDotCols>(width, depth, 1, a + i * a_row, a_row, 0, bj, row_of, 0,
-                               cj + i * c_row, c_row, false);
+                             cj + i * c_row, c_row, false);
     }
   };
   if (rows == 1) return strip(0, cols);
@@ -294,8 +278,8 @@ void DotOffsets(int64_t rows, int64_t cols, int64_t depth, int64_t images, const
     }
   }
   if (i < rows) {
-    DotStrip<T, 1, kDotCols>(cols, depth, images, a + i * a_row, a_row, a_image, b, row_of, b_image,
-                             c + i * c_row, c_row, true);
+    DotStrip<T, 1, kDotCols>(cols, depth, images, a + i * a_row, a_row, a_image, b, row_of,
+                                 b_image, c + i * c_row, c_row, true);
   }
 }
 

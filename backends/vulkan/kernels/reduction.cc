@@ -168,7 +168,8 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareReduce(const KernelRequest& req
     if (!extremum) result_type = DType::kI64;
   }
   if (kMean && !IsFloating(type)) result_type = DType::kF32;
-  const Operand x = b.InputAs(0, type);
+  // No elements: there is nothing that could be bound, and nothing is read.
+  const Operand x = g.count == 0 ? b.Workspace(DTypeSize(type)) : b.InputAs(0, type);
   const Operand y = b.OutputAs(0, result_type);
   const LanePlan plan = g.columns
                             ? LanePlan::ForColumns(b.capabilities(), g.count, g.kept.back().size)

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "tandem/core/dispatch/random.h"
+#include "tandem/frontends/cpp/context.h"
 #include "tandem/frontends/cpp/error.h"
 
 namespace tandem::data {
@@ -41,7 +42,13 @@ class DataLoader::Epoch {
     const size_t count = std::min(static_cast<size_t>(workers), plan_.size());
     threads_.reserve(count);
     try {
-      for (size_t i = 0; i < count; ++i) threads_.emplace_back([this] { Work(); });
+      for (size_t i = 0; i < count; ++i) {
+        // Scopes are a thread's own: what the dataset makes must not land on another device.
+        threads_.emplace_back([this, &device = DefaultDevice()] {
+          const DeviceScope scope(device);
+          Work();
+        });
+      }
     } catch (...) {
       // The system has no more threads; the destructor does not run.
       Stop();

@@ -3,21 +3,32 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "tandem/core/dispatch/interpreter.h"
 #include "tandem/frontends/cpp/defined.h"
 #include "tandem/frontends/cpp/error.h"
 
 namespace tandem {
 namespace {
 
+// Converts on the host: a device need not have f64 or i64.
 template <typename T>
 std::vector<T> ReadAs(const Tensor& x) {
-  if (x.dtype() == DTypeOf<T>::value) return Value(x.ToVector<T>());
-  TensorList cast = Value(Invoke("cast", {x}, {{"dtype", DTypeOf<T>::value}}));
-  return Value(cast[0].ToVector<T>());
+  return DispatchDType(x.dtype(), [&](auto zero) -> std::vector<T> {
+    using Stored = decltype(zero);
+    const std::vector<Stored> values = Value(x.ToVector<Stored>());
+    if constexpr (std::is_same_v<Stored, T>) {
+      return values;
+    } else if constexpr (std::is_same_v<Stored, Half> || std::is_same_v<Stored, BFloat16>) {
+      std::vector<T> result;
+      for (const Stored value : values) result.push_back(static_cast<T>(static_cast<float>(value)));
+      return result;
+    } else {
+      return std::vector<T>(values.begin(), values.end());
+    }
+  });
 }
 
 void Refuse(const Metric& metric, const Tensor& predictions, const Tensor& labels,

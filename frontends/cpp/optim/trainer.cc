@@ -66,6 +66,12 @@ Trainer::~Trainer() = default;
 void Trainer::MakeStates(Slot& slot) {
   const std::vector<std::string> names = optimizer_->state_names();
   const Tensor weight = slot.parameter->variable().Get();
+  for (const Ref<Variable>& state : slot.state) {
+    // The parameter has moved (Block::MoveTo).
+    const Tensor value = state->Get();
+    if (value.device() == weight.device()) continue;
+    Check(state->Set(Value(CopyToDevice(value, *weight.device()))));
+  }
   for (size_t i = slot.state.size(); i < names.size(); ++i) {
     auto variable = MakeRef<Variable>(absl::StrCat(slot.parameter->name(), ".", names[i]));
     Check(variable->Set(ZerosLike(weight)));
