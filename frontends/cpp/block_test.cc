@@ -386,7 +386,7 @@ TEST(Block, MovesWithGradientsAndTheTrainerFollows) {
 TEST(Block, AParameterWithoutAValueIsMadeWhereItsBlockMoved) {
   TestDevice other;
   HybridSequential net;
-  net.Add(nn::Dense(4));
+  net.Add(nn::Dense(4, {.use_bias = false}));
   net.Initialize(init::Xavier(), &other);
   net.MoveTo("cpu:0");
   net(Ones({2, 3}));

@@ -5,7 +5,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tandem/core/device/test_device.h"
 #include "tandem/frontends/cpp/tandem.h"
+#include "tandem/graph/ir/text.h"
 #include "tandem/graph/trace/graph_builder.h"
 
 namespace tandem {
@@ -105,6 +107,31 @@ TEST_F(SymbolBlockTest, AnImportedModelTrainsOn) {
     losses.push_back(Item(Mean(l)));
   }
   EXPECT_LT(losses.back(), losses.front() / 2);
+}
+
+TEST_F(SymbolBlockTest, MovesWithWhatItsGraphHolds) {
+  constexpr char kProgram[] = R"(
+    graph @g(%data: f32[1,2] argument, %w: f32[2,2] parameter, %k: f32[2] capture) -> (f32[1,2] "y") {
+      %c0 = constant dense<[2.0, 3.0]> : f32[2]
+      %h = matmul(%data, %w) : f32[1,2]
+      %i = add(%h, %k) : f32[1,2]
+      %y = mul(%i, %c0) : f32[1,2]
+      return %y
+    })";
+  Initialize();
+  TestDevice other(/*device_memory_visible=*/false);
+  SymbolBlock net(Value(ParseGraph(kProgram, OpRegistry::Global(), &DefaultDevice())), {"data"},
+                  {{"w", Array({1, 0, 0, 1}, {2, 2})}, {"k", Array({10, 20})}}, DefaultDevice());
+  net.Hybridize();
+  const Tensor x = Array({1, 2}, {1, 2});
+  const std::vector<float> expected = {22, 66};
+  EXPECT_EQ(ToVector(net(x)), expected);
+  net.MoveTo(other);
+  EXPECT_EQ(net.CollectParameters()[0]->Data().device(), &other);
+  EXPECT_EQ(net.graph().constants()[0].tensor.device(), &other);
+  EXPECT_THAT(ErrorOf([&] { net(x); }), AllOf(HasSubstr("cpu:0"), HasSubstr("test:0")));
+  net.MoveTo("cpu:0");
+  EXPECT_EQ(ToVector(net(x)), expected);
 }
 
 TEST_F(SymbolBlockTest, OneFileAndBinary) {
