@@ -32,7 +32,7 @@ class VulkanAllocator final : public Allocator {
     int64_t memory_limit = 0;  // bytes taken from the driver; 0: what the heaps and budgets allow
     int64_t block_bytes = 0;   // 0: by the size of the heap
     // Fill new buffers that the host sees with NaN; null: never.
-    std::shared_ptr<const std::atomic<bool>> poison;
+    std::shared_ptr<const std::atomic<bool>> poison = nullptr;
   };
 
   VulkanAllocator(std::shared_ptr<VulkanContext> context, const Options& options);

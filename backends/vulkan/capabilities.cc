@@ -29,6 +29,14 @@ constexpr Feature kFeatures[] = {
 
 }  // namespace
 
+std::vector<absl::string_view> FeatureNames(const Capabilities& capabilities) {
+  std::vector<absl::string_view> names;
+  for (const Feature& feature : kFeatures) {
+    if (capabilities.*feature.field) names.push_back(feature.name);
+  }
+  return names;
+}
+
 absl::Status DisableFeatures(absl::string_view names, Capabilities* capabilities) {
   for (absl::string_view name : absl::StrSplit(names, ',', absl::SkipWhitespace())) {
     name = absl::StripAsciiWhitespace(name);

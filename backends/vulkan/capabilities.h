@@ -10,6 +10,7 @@
 #define TANDEM_BACKENDS_VULKAN_CAPABILITIES_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -50,6 +51,9 @@ struct Capabilities {
     }
   }
 };
+
+// Of the optional features that there are: "float64", "int64", ...
+std::vector<absl::string_view> FeatureNames(const Capabilities& capabilities);
 
 // Switches off the features in the list, "subgroups,storage8"; empty: none. INVALID_ARGUMENT for a
 // name that there is not; the text has those that there are. Switching off what a device lacks is

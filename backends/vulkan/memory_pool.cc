@@ -208,18 +208,25 @@ absl::StatusOr<MemoryBlock*> MemoryPool::Grow(int64_t bytes, uint32_t type) {
     for (auto i = of_type; i > 0 && size < full; --i) size *= 2;
     size = std::max(std::min(size, full) & ~(granule_ - 1), needed);
   }
-  absl::StatusOr<std::unique_ptr<MemoryBlock>> block;
-  // Where a block has no room, a smaller one may have.
-  for (;; size = std::max(needed, (size / 2) & ~(granule_ - 1))) {
-    block = CheckRoom(size, type);
-    if (block.status().ok()) block = NewBlock(size, type, dedicated);
-    if (block.ok()) break;
-    if (!absl::IsResourceExhausted(block.status()) || size == needed) return block.status();
+  std::unique_ptr<MemoryBlock> block;
+  for (;;) {
+    absl::Status status = CheckRoom(size, type);
+    if (status.ok()) {
+      absl::StatusOr<std::unique_ptr<MemoryBlock>> made = NewBlock(size, type, dedicated);
+      if (made.ok()) {
+        block = *std::move(made);
+        break;
+      }
+      status = made.status();
+    }
+    if (!absl::IsResourceExhausted(status) || size == needed) return status;
+    // Where a block has no room, a smaller one may have.
+    size = std::max(needed, (size / 2) & ~(granule_ - 1));
   }
-  stats_.bytes_reserved += (*block)->reserved_bytes;
+  stats_.bytes_reserved += block->reserved_bytes;
   reserved_of_heap_[context_->physical().memory.memoryTypes[type].heapIndex] +=
-      (*block)->reserved_bytes;
-  blocks_.push_back(*std::move(block));
+      block->reserved_bytes;
+  blocks_.push_back(std::move(block));
   return blocks_.back().get();
 }
 

@@ -29,6 +29,7 @@ namespace tandem::vulkan_backend {
 // Memory from the driver with one buffer over it. All but `ranges` is constant.
 struct MemoryBlock {
   MemoryBlock(int64_t size, int64_t granule) : ranges(size, granule) {}
+  const uint64_t id = NextId();
   VkDeviceMemory memory = VK_NULL_HANDLE;
   VkBuffer buffer = VK_NULL_HANDLE;
   std::byte* mapped = nullptr;  // null: the host does not see it
@@ -37,6 +38,12 @@ struct MemoryBlock {
   bool dedicated = false;      // for one large range
   int64_t reserved_bytes = 0;  // taken from the driver, at least the size of `ranges`
   RangeAllocator ranges;       // under the pool's mutex
+
+ private:
+  static uint64_t NextId() {
+    static std::atomic<uint64_t> next{1};
+    return next.fetch_add(1, std::memory_order_relaxed);
+  }
 };
 
 class MemoryPool : public std::enable_shared_from_this<MemoryPool> {

@@ -15,6 +15,7 @@ VulkanBuffer::VulkanBuffer(std::shared_ptr<MemoryPool> pool, MemoryBlock* block,
       pool_(std::move(pool)),
       block_(block),
       node_(node),
+      block_id_(block->id),
       handle_(block->buffer),
       offset_(offset),
       mapped_(block->mapped != nullptr ? block->mapped + offset : nullptr) {}

@@ -35,6 +35,8 @@ class VulkanBuffer final : public Buffer {
   ~VulkanBuffer() override;
 
   VkBuffer handle() const { return handle_; }
+  // Of the VkBuffer. Unlike a handle, it never comes again once the VkBuffer is gone.
+  uint64_t block_id() const { return block_id_; }
   int64_t offset() const { return offset_; }  // bytes, of the first byte in handle()
 
   bool host_visible() const override { return mapped_ != nullptr; }
@@ -45,6 +47,7 @@ class VulkanBuffer final : public Buffer {
   const std::shared_ptr<MemoryPool> pool_;
   MemoryBlock* const block_;
   const uint32_t node_;
+  const uint64_t block_id_;
   VkBuffer handle_;
   int64_t offset_;
   std::byte* mapped_;  // of the first byte; null if the host does not see it
