@@ -7,13 +7,20 @@
 #extension GL_KHR_shader_subgroup_shuffle : require
 #endif
 #include "backends/vulkan/shaders/common.glsl"
+#if IS_FLOAT
+#include "backends/vulkan/shaders/stored_element.glsl"
+#define ValueOf(stored) Widen(stored)
+#else
+#define Stored T
+#define ValueOf(stored) stored
+#endif
 #include "backends/vulkan/shaders/extremum.glsl"
 #include "backends/vulkan/shaders/lanes.glsl"
 #include "backends/vulkan/shaders/line.glsl"
 
 layout(constant_id = 3) const bool FIND_MAX = true;
 
-layout(std430, binding = 0) readonly buffer X { T x[]; };
+layout(std430, binding = 0) readonly buffer X { Stored x[]; };
 layout(std430, binding = 1) writeonly buffer Y { uvec2 y[]; };
 layout(push_constant) uniform Constants { LINE_CONSTANTS; };
 
@@ -49,8 +56,10 @@ void main() {
   if (present) {
     const uint first = FIRST_OF_LINE(line);
     uint i = min(LANE, size - 1);
-    found = Element(x[first + i * inner], i);
-    for (i += LANES; i < size; i += LANES) found = Found(found, Element(x[first + i * inner], i));
+    found = Element(ValueOf(x[first + i * inner]), i);
+    for (i += LANES; i < size; i += LANES) {
+      found = Found(found, Element(ValueOf(x[first + i * inner]), i));
+    }
   }
   found = FoundByLanes(found);
   if (present && LANE == 0) y[line] = uvec2(found.index, 0);

@@ -3,11 +3,12 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "backends/vulkan/shaders/common.glsl"
+#include "backends/vulkan/shaders/stored_element.glsl"
 #include "backends/vulkan/shaders/window.glsl"
 
 layout(local_size_x_id = 0) in;
-layout(std430, binding = 0) readonly buffer Grad { T grad[]; };
-layout(std430, binding = 1) writeonly buffer Dx { T dx[]; };
+layout(std430, binding = 0) readonly buffer Grad { Stored grad[]; };
+layout(std430, binding = 1) writeonly buffer Dx { Stored dx[]; };
 layout(push_constant) uniform Constants {
   uint total;  // elements of all planes
   uint count_include_pad;
@@ -31,8 +32,9 @@ void main() {
   for (int oh = FirstWindow(height, h); oh < h_end; ++oh) {
     const T rows = T(SizeOf(height, oh, padded));
     for (int ow = w_begin; ow < w_end; ++ow) {
-      sum += grad[first + uint(oh * width.windows + ow)] / (rows * T(SizeOf(width, ow, padded)));
+      const T share = Widen(grad[first + uint(oh * width.windows + ow)]);
+      sum += share / (rows * T(SizeOf(width, ow, padded)));
     }
   }
-  dx[element] = sum;
+  dx[element] = Narrow(sum);
 }

@@ -9,10 +9,11 @@
 #extension GL_KHR_shader_subgroup_shuffle : require
 #endif
 #include "backends/vulkan/shaders/common.glsl"
+#include "backends/vulkan/shaders/stored_element.glsl"
 #include "backends/vulkan/shaders/fast_divide.glsl"
 #include "backends/vulkan/shaders/lanes.glsl"
 
-layout(std430, binding = 0) readonly buffer X { T x[]; };
+layout(std430, binding = 0) readonly buffer X { Stored x[]; };
 // Of all parts: the means, then the squares; a row for each part.
 layout(std430, binding = 1) writeonly buffer Moments { T moments[]; };
 layout(push_constant) uniform Constants {
@@ -27,7 +28,8 @@ DEFINE_COMBINE_LANES(SumOfLanes, T, Add)
 
 T Term(uint channel, uint term) {
   const uint outer = Divide(term, inner);
-  return x[(outer * channels + channel) * inner.divisor + (term - outer * inner.divisor)];
+  return Widen(
+      x[(outer * channels + channel) * inner.divisor + (term - outer * inner.divisor)]);
 }
 
 void main() {

@@ -12,16 +12,17 @@
 #extension GL_KHR_shader_subgroup_shuffle : require
 #endif
 #include "backends/vulkan/shaders/common.glsl"
+#include "backends/vulkan/shaders/stored_element.glsl"
 #include "backends/vulkan/shaders/extremum.glsl"
 #include "backends/vulkan/shaders/lanes.glsl"
 #include "backends/vulkan/shaders/line.glsl"
 
 const uint CACHED = 8;
 
-layout(std430, binding = 0) readonly buffer X { T x[]; };
+layout(std430, binding = 0) readonly buffer X { Stored x[]; };
 layout(std430, binding = 1) readonly buffer Gamma { T gamma[]; };
 layout(std430, binding = 2) readonly buffer Beta { T beta[]; };
-layout(std430, binding = 3) writeonly buffer Y { T y[]; };
+layout(std430, binding = 3) writeonly buffer Y { Stored y[]; };
 layout(std430, binding = 4) writeonly buffer Mean { T means[]; };
 layout(std430, binding = 5) writeonly buffer Rstd { T rstds[]; };
 layout(push_constant) uniform Constants {
@@ -45,11 +46,11 @@ void main() {
   [[unroll]] for (uint k = 0; k < CACHED; ++k) {
     const uint i = LANE + k * LANES;
     if (i < end) {
-      kept[k] = x[first + i * inner];
+      kept[k] = Widen(x[first + i * inner]);
       sum += kept[k];
     }
   }
-  for (uint i = behind; i < end; i += LANES) sum += x[first + i * inner];
+  for (uint i = behind; i < end; i += LANES) sum += Widen(x[first + i * inner]);
   const T center = SumOfLanes(sum) / T(size);
 
   T rest = ZERO;
@@ -62,7 +63,7 @@ void main() {
     }
   }
   for (uint i = behind; i < end; i += LANES) {
-    const T distance = x[first + i * inner] - center;
+    const T distance = Widen(x[first + i * inner]) - center;
     rest += distance;
     squares += distance * distance;
   }
@@ -80,9 +81,13 @@ void main() {
   }
   [[unroll]] for (uint k = 0; k < CACHED; ++k) {
     const uint i = LANE + k * LANES;
-    if (i < end) y[first + i * inner] = (kept[k] - mean) * rstd * gamma[i] + beta[i];
+    if (i < end) {
+      const T result = (kept[k] - mean) * rstd * gamma[i] + beta[i];
+      y[first + i * inner] = Narrow(result);
+    }
   }
   for (uint i = behind; i < end; i += LANES) {
-    y[first + i * inner] = (x[first + i * inner] - mean) * rstd * gamma[i] + beta[i];
+    const T result = (Widen(x[first + i * inner]) - mean) * rstd * gamma[i] + beta[i];
+    y[first + i * inner] = Narrow(result);
   }
 }

@@ -3,12 +3,13 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "backends/vulkan/shaders/common.glsl"
+#include "backends/vulkan/shaders/stored_element.glsl"
 #include "backends/vulkan/shaders/window.glsl"
 
 layout(local_size_x_id = 0) in;
-layout(std430, binding = 0) readonly buffer Grad { T grad[]; };
+layout(std430, binding = 0) readonly buffer Grad { Stored grad[]; };
 layout(std430, binding = 1) readonly buffer Indices { uint indices[]; };  // of pool.comp
-layout(std430, binding = 2) writeonly buffer Dx { T dx[]; };
+layout(std430, binding = 2) writeonly buffer Dx { Stored dx[]; };
 layout(push_constant) uniform Constants {
   uint total;  // elements of all planes
   uint count_include_pad;
@@ -32,8 +33,8 @@ void main() {
   for (int oh = FirstWindow(height, h); oh < h_end; ++oh) {
     for (int ow = w_begin; ow < w_end; ++ow) {
       const uint window = first + uint(oh * width.windows + ow);
-      if (indices[window] == index) sum += grad[window];
+      if (indices[window] == index) sum += Widen(grad[window]);
     }
   }
-  dx[element] = sum;
+  dx[element] = Narrow(sum);
 }

@@ -5,15 +5,25 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "tandem/backends/vulkan/kernels/channel_moments_bf16_shaders.h"
+#include "tandem/backends/vulkan/kernels/channel_moments_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/channel_moments_shaders.h"
+#include "tandem/backends/vulkan/kernels/channel_moments_subgroup_bf16_shaders.h"
+#include "tandem/backends/vulkan/kernels/channel_moments_subgroup_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/channel_moments_subgroup_shaders.h"
 #include "tandem/backends/vulkan/kernels/channel_statistics_shaders.h"
 #include "tandem/backends/vulkan/kernels/fast_divide.h"
 #include "tandem/backends/vulkan/kernels/floating_point.h"
 #include "tandem/backends/vulkan/kernels/lane_plan.h"
+#include "tandem/backends/vulkan/kernels/layer_norm_bf16_shaders.h"
+#include "tandem/backends/vulkan/kernels/layer_norm_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/layer_norm_shaders.h"
+#include "tandem/backends/vulkan/kernels/layer_norm_subgroup_bf16_shaders.h"
+#include "tandem/backends/vulkan/kernels/layer_norm_subgroup_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/layer_norm_subgroup_shaders.h"
 #include "tandem/backends/vulkan/kernels/movement.h"
+#include "tandem/backends/vulkan/kernels/normalize_channels_bf16_shaders.h"
+#include "tandem/backends/vulkan/kernels/normalize_channels_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/normalize_channels_shaders.h"
 #include "tandem/backends/vulkan/vulkan_kernel.h"
 #include "tandem/core/base/checked_math.h"
@@ -57,24 +67,24 @@ struct NormalizeConstants {
 absl::StatusOr<Ref<const PreparedKernel>> PrepareBatchNorm(const KernelRequest& request) {
   TANDEM_ASSIGN_OR_RETURN(const AxisGeometry axis, AxisOf(request));
   KernelBuilder b(request, "batch_norm");
-  const DType type = FloatComputeType(request.inputs[0].spec.dtype);
+  const ElementType type = ElementType::Of(b.capabilities(), request.inputs[0].spec.dtype);
   const int64_t channels = axis.size;
   const int64_t count = axis.outer * axis.inner;
   const uint32_t group = GroupSize(b.capabilities());
-  const Operand x = b.InputAs(0, type);
-  const Operand gamma = b.InputAs(1, type);
-  const Operand beta = b.InputAs(2, type);
-  const Operand running_mean = b.InputAs(3, type);
-  const Operand running_variance = b.InputAs(4, type);
-  const Operand y = b.OutputAs(0, type);
-  const Operand batch_mean = b.OutputAs(3, type);
-  const Operand batch_rstd = b.OutputAs(4, type);
+  const Operand x = b.InputAs(0, type.stored);
+  const Operand gamma = b.InputAs(1, type.compute);
+  const Operand beta = b.InputAs(2, type.compute);
+  const Operand running_mean = b.InputAs(3, type.compute);
+  const Operand running_variance = b.InputAs(4, type.compute);
+  const Operand y = b.OutputAs(0, type.stored);
+  const Operand batch_mean = b.OutputAs(3, type.compute);
+  const Operand batch_rstd = b.OutputAs(4, type.compute);
 
   StatisticsConstants statistics = {};
   statistics.channels = static_cast<uint32_t>(channels);
   statistics.count = static_cast<uint32_t>(count);
-  statistics.epsilon = NumberBits(type, request.attrs.Double("epsilon"));
-  statistics.momentum = NumberBits(type, request.attrs.Double("momentum"));
+  statistics.epsilon = NumberBits(type.compute, request.attrs.Double("epsilon"));
+  statistics.momentum = NumberBits(type.compute, request.attrs.Double("momentum"));
   Operand moments = running_mean;  // nothing is read from it if there are no parts
   std::string description = "batch_norm, running statistics";
   if (request.attrs.Bool("training") && channels > 0 && count > 0) {
@@ -82,8 +92,8 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareBatchNorm(const KernelRequest& 
                                           : LanePlan::ForRows(b.capabilities(), count);
     const int64_t parts = plan.PartsFor(b.capabilities(), channels, count);
     const int64_t part_count = DivideRoundUp(count, parts);
-    moments = b.Workspace(2 * parts * channels * DTypeSize(type));
-    b.Dispatch(plan.subgroups ? ChannelMomentsSubgroupShader(type) : ChannelMomentsShader(type),
+    moments = b.Workspace(2 * parts * channels * DTypeSize(type.compute));
+    b.Dispatch(TANDEM_LANE_SHADERS(ChannelMoments, plan.subgroups).For(type),
                {plan.group, plan.lanes, plan.columns}, {Read(x), Write(moments)},
                MomentsConstants{statistics.channels, statistics.count,
                                 static_cast<uint32_t>(part_count), FastDivisor(axis.inner)},
@@ -92,12 +102,13 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareBatchNorm(const KernelRequest& 
     statistics.parts = static_cast<uint32_t>(parts);
     description = absl::StrCat("batch_norm, ", plan.ToString(), ", ", parts, " parts");
   }
-  b.Dispatch(ChannelStatisticsShader(type), {group},
-             {Read(moments), Read(running_mean), Read(running_variance), Write(b.OutputAs(1, type)),
-              Write(b.OutputAs(2, type)), Write(batch_mean), Write(batch_rstd)},
+  b.Dispatch(ChannelStatisticsShader(type.compute), {group},
+             {Read(moments), Read(running_mean), Read(running_variance),
+              Write(b.OutputAs(1, type.compute)), Write(b.OutputAs(2, type.compute)),
+              Write(batch_mean), Write(batch_rstd)},
              statistics, GroupsFor(channels, group));
   const int64_t total = channels * count;
-  b.Dispatch(NormalizeChannelsShader(type), {group},
+  b.Dispatch(TANDEM_FLOAT_SHADERS(NormalizeChannels).For(type), {group},
              {Read(x), Read(batch_mean), Read(batch_rstd), Read(gamma), Read(beta), Write(y)},
              NormalizeConstants{static_cast<uint32_t>(total), FastDivisor(axis.inner),
                                 FastDivisor(channels)},
@@ -116,18 +127,18 @@ struct LayerNormConstants {
 absl::StatusOr<Ref<const PreparedKernel>> PrepareLayerNorm(const KernelRequest& request) {
   TANDEM_ASSIGN_OR_RETURN(const AxisGeometry axis, AxisOf(request));
   KernelBuilder b(request, "layer_norm");
-  const DType type = FloatComputeType(request.inputs[0].spec.dtype);
+  const ElementType type = ElementType::Of(b.capabilities(), request.inputs[0].spec.dtype);
   const LanePlan plan = LanePlan::ForLines(b.capabilities(), axis);
-  const Operand x = b.InputAs(0, type);
-  const Operand gamma = b.InputAs(1, type);
-  const Operand beta = b.InputAs(2, type);
-  b.Dispatch(
-      plan.subgroups ? LayerNormSubgroupShader(type) : LayerNormShader(type),
-      {plan.group, plan.lanes, plan.columns},
-      {Read(x), Read(gamma), Read(beta), Write(b.OutputAs(0, type)), Write(b.OutputAs(1, type)),
-       Write(b.OutputAs(2, type))},
-      LayerNormConstants{LineConstants(axis), NumberBits(type, request.attrs.Double("epsilon"))},
-      plan.Grid(axis.outer * axis.inner));
+  const Operand x = b.InputAs(0, type.stored);
+  const Operand gamma = b.InputAs(1, type.compute);
+  const Operand beta = b.InputAs(2, type.compute);
+  b.Dispatch(TANDEM_LANE_SHADERS(LayerNorm, plan.subgroups).For(type),
+             {plan.group, plan.lanes, plan.columns},
+             {Read(x), Read(gamma), Read(beta), Write(b.OutputAs(0, type.stored)),
+              Write(b.OutputAs(1, type.compute)), Write(b.OutputAs(2, type.compute))},
+             LayerNormConstants{LineConstants(axis),
+                                NumberBits(type.compute, request.attrs.Double("epsilon"))},
+             plan.Grid(axis.outer * axis.inner));
   b.Describe(absl::StrCat("layer_norm, ", plan.ToString()));
   return b.Finish();
 }

@@ -3,6 +3,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "backends/vulkan/shaders/common.glsl"
+#include "backends/vulkan/shaders/stored_element.glsl"
 #include "backends/vulkan/shaders/extremum.glsl"
 #include "backends/vulkan/shaders/window.glsl"
 
@@ -12,8 +13,8 @@ const uint AVERAGE = 1;
 const uint INDEX_OF_MAX = 2;  // in the plane
 layout(constant_id = 1) const uint RESULT = 0;
 
-layout(std430, binding = 0) readonly buffer X { T x[]; };
-layout(std430, binding = 1) writeonly buffer Y { T y[]; };
+layout(std430, binding = 0) readonly buffer X { Stored x[]; };
+layout(std430, binding = 1) writeonly buffer Y { Stored y[]; };
 layout(std430, binding = 1) writeonly buffer Indices { uint indices[]; };
 layout(push_constant) uniform Constants {
   uint total;  // windows of all planes
@@ -39,19 +40,22 @@ void main() {
     T sum = ZERO;
     for (int h = h_begin; h < h_end; ++h) {
       T row_sum = ZERO;
-      for (int w = w_begin; w < w_end; ++w) row_sum += x[image + uint(h * width.size + w)];
+      for (int w = w_begin; w < w_end; ++w) {
+        row_sum += Widen(x[image + uint(h * width.size + w)]);
+      }
       sum += row_sum;
     }
     const bool padded = count_include_pad != 0;
-    y[window] = sum / (T(SizeOf(height, oh, padded)) * T(SizeOf(width, ow, padded)));
+    sum /= T(SizeOf(height, oh, padded)) * T(SizeOf(width, ow, padded));
+    y[window] = Narrow(sum);
     return;
   }
   uint index = uint(h_begin * width.size + w_begin);
-  T best = x[image + index];
+  T best = Widen(x[image + index]);
   for (int h = h_begin; h < h_end; ++h) {
     for (int w = w_begin; w < w_end; ++w) {
       const uint at = uint(h * width.size + w);
-      const T value = x[image + at];
+      const T value = Widen(x[image + at]);
       if (!IsNan(best) && (best < value || IsNan(value))) {
         best = value;
         index = at;
@@ -59,7 +63,7 @@ void main() {
     }
   }
   if (RESULT == MAX) {
-    y[window] = best;
+    y[window] = Narrow(best);
   } else {
     indices[window] = index;
   }

@@ -2,10 +2,16 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "tandem/backends/vulkan/kernels/avg_pool_backward_bf16_shaders.h"
+#include "tandem/backends/vulkan/kernels/avg_pool_backward_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/avg_pool_backward_shaders.h"
 #include "tandem/backends/vulkan/kernels/floating_point.h"
+#include "tandem/backends/vulkan/kernels/max_pool_backward_bf16_shaders.h"
+#include "tandem/backends/vulkan/kernels/max_pool_backward_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/max_pool_backward_shaders.h"
 #include "tandem/backends/vulkan/kernels/movement.h"
+#include "tandem/backends/vulkan/kernels/pool_bf16_shaders.h"
+#include "tandem/backends/vulkan/kernels/pool_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/pool_shaders.h"
 #include "tandem/backends/vulkan/vulkan_kernel.h"
 #include "tandem/core/base/status_macros.h"
@@ -71,12 +77,13 @@ absl::StatusOr<Ref<const PreparedKernel>> PreparePool(const KernelRequest& reque
   TANDEM_ASSIGN_OR_RETURN(const Pool2dGeometry g,
                           GeometryOf(request, request.inputs[0].spec.shape));
   KernelBuilder b(request, request.op.name);
-  const DType type = FloatComputeType(request.inputs[0].spec.dtype);
+  const ElementType type = ElementType::Of(b.capabilities(), request.inputs[0].spec.dtype);
   const uint32_t group = GroupSize(b.capabilities());
   const int64_t windows = request.outputs[0].spec.shape.num_elements();
-  const Operand x = b.InputAs(0, type);
-  b.Dispatch(PoolShader(type), {group, kResult}, {Read(x), Write(b.OutputAs(0, type))},
-             WindowConstants(g, windows), GroupsFor(windows, group));
+  const Operand x = b.InputAs(0, type.stored);
+  b.Dispatch(TANDEM_FLOAT_SHADERS(Pool).For(type), {group, kResult},
+             {Read(x), Write(b.OutputAs(0, type.stored))}, WindowConstants(g, windows),
+             GroupsFor(windows, group));
   return b.Finish();
 }
 
@@ -84,17 +91,17 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareMaxBackward(const KernelRequest
   const Shape& image = request.outputs[0].spec.shape;
   TANDEM_ASSIGN_OR_RETURN(const Pool2dGeometry g, GeometryOf(request, image));
   KernelBuilder b(request, "max_pool2d_backward");
-  const DType type = FloatComputeType(request.inputs[0].spec.dtype);
+  const ElementType type = ElementType::Of(b.capabilities(), request.inputs[0].spec.dtype);
   const uint32_t group = GroupSize(b.capabilities());
   const int64_t windows = request.inputs[0].spec.shape.num_elements();
-  const Operand grad = b.InputAs(0, type);
-  const Operand x = b.InputAs(1, type);
+  const Operand grad = b.InputAs(0, type.stored);
+  const Operand x = b.InputAs(1, type.stored);
   // Each window is searched once, not by each element that lies in it.
   const Operand indices = b.Workspace(windows * static_cast<int64_t>(sizeof(uint32_t)));
-  b.Dispatch(PoolShader(type), {group, kIndexOfMax}, {Read(x), Write(indices)},
+  b.Dispatch(TANDEM_FLOAT_SHADERS(Pool).For(type), {group, kIndexOfMax}, {Read(x), Write(indices)},
              WindowConstants(g, windows), GroupsFor(windows, group));
-  b.Dispatch(MaxPoolBackwardShader(type), {group},
-             {Read(grad), Read(indices), Write(b.OutputAs(0, type))},
+  b.Dispatch(TANDEM_FLOAT_SHADERS(MaxPoolBackward).For(type), {group},
+             {Read(grad), Read(indices), Write(b.OutputAs(0, type.stored))},
              WindowConstants(g, image.num_elements()), GroupsFor(image.num_elements(), group));
   return b.Finish();
 }
@@ -103,10 +110,11 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareAverageBackward(const KernelReq
   const Shape& image = request.outputs[0].spec.shape;
   TANDEM_ASSIGN_OR_RETURN(const Pool2dGeometry g, GeometryOf(request, image));
   KernelBuilder b(request, "avg_pool2d_backward");
-  const DType type = FloatComputeType(request.inputs[0].spec.dtype);
+  const ElementType type = ElementType::Of(b.capabilities(), request.inputs[0].spec.dtype);
   const uint32_t group = GroupSize(b.capabilities());
-  const Operand grad = b.InputAs(0, type);
-  b.Dispatch(AvgPoolBackwardShader(type), {group}, {Read(grad), Write(b.OutputAs(0, type))},
+  const Operand grad = b.InputAs(0, type.stored);
+  b.Dispatch(TANDEM_FLOAT_SHADERS(AvgPoolBackward).For(type), {group},
+             {Read(grad), Write(b.OutputAs(0, type.stored))},
              WindowConstants(g, image.num_elements()), GroupsFor(image.num_elements(), group));
   return b.Finish();
 }

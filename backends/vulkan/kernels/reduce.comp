@@ -9,6 +9,9 @@
 #extension GL_KHR_shader_subgroup_shuffle : require
 #endif
 #include "backends/vulkan/shaders/common.glsl"
+#if IS_FLOAT
+#include "backends/vulkan/shaders/stored_element.glsl"
+#endif
 #include "backends/vulkan/shaders/extremum.glsl"
 #include "backends/vulkan/shaders/fast_divide.glsl"
 #include "backends/vulkan/shaders/lanes.glsl"
@@ -27,27 +30,26 @@ layout(constant_id = 4) const uint STORE = 0;
 // Reduced axes: 1, 2, or 3 for more.
 layout(constant_id = 5) const uint REDUCED_AXES = 1;
 
-#if defined(DTYPE_F32) || defined(DTYPE_F64)
+#if IS_FLOAT
 #define ACCUMULATOR T
 #define IDENTITY_OF_MAX -INFINITY
 #define IDENTITY_OF_MIN INFINITY
-ACCUMULATOR Accumulated(T value) { return value; }
 ACCUMULATOR Add(ACCUMULATOR a, ACCUMULATOR b) { return a + b; }
 ACCUMULATOR Multiply(ACCUMULATOR a, ACCUMULATOR b) { return a * b; }
 const ACCUMULATOR NONE = ACCUMULATOR(0);
 const ACCUMULATOR UNIT = ACCUMULATOR(1);
 #else
 #define ACCUMULATOR uvec2
+#define Stored T
 #define IDENTITY_OF_MAX uvec2(0u, 0x80000000u)
 #define IDENTITY_OF_MIN uvec2(0xffffffffu, 0x7fffffffu)
-ACCUMULATOR Accumulated(T value) { return Widen(value); }
 ACCUMULATOR Add(ACCUMULATOR a, ACCUMULATOR b) { return Add64(a, b); }
 ACCUMULATOR Multiply(ACCUMULATOR a, ACCUMULATOR b) { return Multiply64(a, b); }
 const ACCUMULATOR NONE = uvec2(0, 0);
 const ACCUMULATOR UNIT = uvec2(1, 0);
 #endif
 
-layout(std430, binding = 0) readonly buffer X { T x[]; };
+layout(std430, binding = 0) readonly buffer X { Stored x[]; };
 layout(std430, binding = 1) writeonly buffer Y { uint y[]; };
 
 struct Axis {
@@ -94,7 +96,7 @@ int OffsetOf(uint index, uint begin, uint end) {
 
 ACCUMULATOR Term(int base, uint term) {
   const int stride = axes[num_axes - 1].stride;
-  if (REDUCED_AXES == 1) return Accumulated(x[base + int(term) * stride]);
+  if (REDUCED_AXES == 1) return Widen(x[base + int(term) * stride]);
   const uint outer = Divide(term, inner);
   int at = base + int(term - outer * inner.divisor) * stride;
   if (REDUCED_AXES == 2) {
@@ -102,11 +104,11 @@ ACCUMULATOR Term(int base, uint term) {
   } else {
     at += OffsetOf(outer, kept_axes, num_axes - 1);
   }
-  return Accumulated(x[at]);
+  return Widen(x[at]);
 }
 
 void Store(uint at, ACCUMULATOR value) {
-#if defined(DTYPE_F32) || defined(DTYPE_F64)
+#if IS_FLOAT
   // The mean of nothing is NaN.
   if (STORE == QUOTIENT) value = divisor == 0 ? NOT_A_NUMBER : value / T(divisor);
 #endif

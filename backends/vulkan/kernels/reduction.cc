@@ -9,18 +9,27 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "tandem/backends/vulkan/kernels/arg_reduce_bf16_shaders.h"
+#include "tandem/backends/vulkan/kernels/arg_reduce_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/arg_reduce_i64_shaders.h"
 #include "tandem/backends/vulkan/kernels/arg_reduce_shaders.h"
+#include "tandem/backends/vulkan/kernels/arg_reduce_subgroup_bf16_shaders.h"
+#include "tandem/backends/vulkan/kernels/arg_reduce_subgroup_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/arg_reduce_subgroup_i64_shaders.h"
 #include "tandem/backends/vulkan/kernels/arg_reduce_subgroup_shaders.h"
 #include "tandem/backends/vulkan/kernels/fast_divide.h"
 #include "tandem/backends/vulkan/kernels/floating_point.h"
 #include "tandem/backends/vulkan/kernels/lane_plan.h"
 #include "tandem/backends/vulkan/kernels/movement.h"
+#include "tandem/backends/vulkan/kernels/reduce_bf16_shaders.h"
+#include "tandem/backends/vulkan/kernels/reduce_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/reduce_i64_shaders.h"
 #include "tandem/backends/vulkan/kernels/reduce_shaders.h"
+#include "tandem/backends/vulkan/kernels/reduce_subgroup_bf16_shaders.h"
+#include "tandem/backends/vulkan/kernels/reduce_subgroup_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/reduce_subgroup_i64_shaders.h"
 #include "tandem/backends/vulkan/kernels/reduce_subgroup_shaders.h"
+#include "tandem/backends/vulkan/vulkan_device.h"
 #include "tandem/backends/vulkan/vulkan_kernel.h"
 #include "tandem/core/base/checked_math.h"
 #include "tandem/core/base/status_macros.h"
@@ -30,9 +39,10 @@ namespace tandem::vulkan_backend {
 namespace {
 
 // Elements of a dtype that a shader handles as they are; others are converted to these.
-DType ReducedType(DType dtype) {
-  if (dtype == DType::kI64) return DType::kI64;
-  return IsFloating(dtype) ? FloatComputeType(dtype) : DType::kI32;
+ElementType ReducedType(const Capabilities& capabilities, DType dtype) {
+  if (IsFloating(dtype)) return ElementType::Of(capabilities, dtype);
+  const DType type = dtype == DType::kI64 ? DType::kI64 : DType::kI32;
+  return {type, type};
 }
 
 // --- sum, mean, prod, max, min --------------------------------------------------------------------
@@ -122,13 +132,13 @@ absl::StatusOr<Geometry> Geometry::Create(const KernelRequest& request) {
   return result;
 }
 
-const Shader* ReducerOf(DType type, bool subgroups) {
-  if (type == DType::kI64) return subgroups ? ReduceSubgroupI64Shader() : ReduceI64Shader();
-  return subgroups ? ReduceSubgroupShader(type) : ReduceShader(type);
+const Shader* ReducerOf(const ElementType& type, bool subgroups) {
+  if (type.compute == DType::kI64) return subgroups ? ReduceSubgroupI64Shader() : ReduceI64Shader();
+  return TANDEM_LANE_SHADERS(Reduce, subgroups).For(type);
 }
 
 struct Pass {
-  DType type;
+  ElementType type;
   Op op;
   Store store;
   int64_t divisor;  // of a quotient
@@ -159,17 +169,17 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareReduce(const KernelRequest& req
   TANDEM_ASSIGN_OR_RETURN(const Geometry g, Geometry::Create(request));
   KernelBuilder b(request, request.op.name);
   if (g.results == 0) return b.Finish();
-  const DType type = ReducedType(request.inputs[0].spec.dtype);
+  const ElementType type = ReducedType(b.capabilities(), request.inputs[0].spec.dtype);
   const bool extremum = kOp == kMax || kOp == kMin;
   Pass pass = {type, kOp, kMean ? kQuotient : kAsIs, g.count};
-  DType result_type = type;
-  if (type == DType::kI32) {
+  DType result_type = type.compute;
+  if (type.compute == DType::kI32) {
     if (extremum) pass.store = kLowWord;
     if (!extremum) result_type = DType::kI64;
   }
-  if (kMean && !IsFloating(type)) result_type = DType::kF32;
+  if (kMean && !IsFloating(type.compute)) result_type = DType::kF32;
   // No elements: there is nothing that could be bound, and nothing is read.
-  const Operand x = g.count == 0 ? b.Workspace(DTypeSize(type)) : b.InputAs(0, type);
+  const Operand x = g.count == 0 ? b.Workspace(DTypeSize(type.stored)) : b.InputAs(0, type.stored);
   const Operand y = b.OutputAs(0, result_type);
   const LanePlan plan = g.columns
                             ? LanePlan::ForColumns(b.capabilities(), g.count, g.kept.back().size)
@@ -180,7 +190,7 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareReduce(const KernelRequest& req
     AddPass(g, pass, plan, 1, x, y, &b);
   } else {
     // Integers are kept in 64 bits from the first pass on.
-    const DType wide = IsFloating(type) ? type : DType::kI64;
+    const DType wide = IsFloating(type.compute) ? type.compute : DType::kI64;
     const Operand partial = b.Workspace(g.results * parts * DTypeSize(wide));
     AddPass(g, {type, kOp, kAsIs, 1}, plan, parts, x, partial, &b);
     Geometry rest;
@@ -188,7 +198,7 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareReduce(const KernelRequest& req
     rest.count = parts;
     rest.kept = {{static_cast<uint32_t>(g.results), static_cast<int32_t>(parts)}};
     rest.reduced = {{static_cast<uint32_t>(parts), 1}};
-    pass.type = wide;
+    pass.type = {wide, wide};
     AddPass(rest, pass, LanePlan::ForRows(b.capabilities(), parts), 1, partial, y, &b);
     absl::StrAppend(&description, ", ", parts, " parts");
   }
@@ -198,9 +208,11 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareReduce(const KernelRequest& req
 
 // --- argmax, argmin -------------------------------------------------------------------------------
 
-const Shader* ArgReducerOf(DType type, bool subgroups) {
-  if (type == DType::kI64) return subgroups ? ArgReduceSubgroupI64Shader() : ArgReduceI64Shader();
-  return subgroups ? ArgReduceSubgroupShader(type) : ArgReduceShader(type);
+const Shader* ArgReducerOf(const ElementType& type, bool subgroups) {
+  if (type.compute == DType::kI64) {
+    return subgroups ? ArgReduceSubgroupI64Shader() : ArgReduceI64Shader();
+  }
+  return TANDEM_LANE_SHADERS(ArgReduce, subgroups).For(type);
 }
 
 template <bool kMax>
@@ -211,13 +223,21 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareArg(const KernelRequest& reques
       AxisGeometry::Create(request.inputs[0].spec.shape, request.attrs.Int("axis")));
   KernelBuilder b(request, request.op.name);
   if (axis.size == 0) return b.Finish();
-  const DType type = ReducedType(request.inputs[0].spec.dtype);
+  const ElementType type = ReducedType(b.capabilities(), request.inputs[0].spec.dtype);
   const LanePlan plan = LanePlan::ForLines(b.capabilities(), axis);
   b.Dispatch(ArgReducerOf(type, plan.subgroups), {plan.group, plan.lanes, plan.columns, kMax},
-             {Read(b.InputAs(0, type)), Write(b.Output(0))}, LineConstants(axis),
+             {Read(b.InputAs(0, type.stored)), Write(b.Output(0))}, LineConstants(axis),
              plan.Grid(axis.outer * axis.inner));
   b.Describe(absl::StrCat(request.op.name, ", ", plan.ToString()));
   return b.Finish();
+}
+
+// Whether elements are read where they lie, so that they may have any strides.
+bool ReadsInPlace(const KernelRequest& request) {
+  const auto& device = static_cast<const VulkanDevice&>(request.device);
+  const DType dtype = request.inputs[0].spec.dtype;
+  return ComputesFloatsOfInput(request) &&
+         ReducedType(device.capabilities(), dtype).stored == dtype;
 }
 
 }  // namespace
@@ -232,21 +252,28 @@ absl::Status RegisterReductionKernels(KernelRegistry* registry) {
       {"prod", &PrepareReduce<kProd, false>}, {"max", &PrepareReduce<kMax, false>},
       {"min", &PrepareReduce<kMin, false>},
   };
-  const auto add = [&](KernelDef def) {
-    def.supports = &ComputesFloatsOfInput;
-    return registry->Register(std::move(def));
-  };
+  static constexpr Entry kSearches[] = {{"argmax", &PrepareArg<true>},
+                                        {"argmin", &PrepareArg<false>}};
   for (const auto& [op, prepare] : kReductions) {
-    KernelDef strided =
-        VulkanKernelDef(op, op, {DType::kF32, DType::kF64, DType::kI32, DType::kI64}, prepare);
+    KernelDef strided = VulkanKernelDef(
+        op, op, {DType::kF32, DType::kF64, DType::kF16, DType::kBF16, DType::kI32, DType::kI64},
+        prepare);
     strided.strided_inputs = true;
-    TANDEM_RETURN_IF_ERROR(add(std::move(strided)));
-    TANDEM_RETURN_IF_ERROR(add(VulkanKernelDef(
+    strided.supports = &ReadsInPlace;
+    TANDEM_RETURN_IF_ERROR(registry->Register(std::move(strided)));
+    KernelDef converted = VulkanKernelDef(
         op, absl::StrCat(op, "_converted"),
-        {DType::kF16, DType::kBF16, DType::kI8, DType::kU8, DType::kI16, DType::kBool}, prepare)));
+        {DType::kF16, DType::kBF16, DType::kI8, DType::kU8, DType::kI16, DType::kBool}, prepare);
+    converted.priority = -1;
+    converted.supports = &ComputesFloatsOfInput;
+    TANDEM_RETURN_IF_ERROR(registry->Register(std::move(converted)));
   }
-  TANDEM_RETURN_IF_ERROR(add(VulkanKernelDef("argmax", "argmax", {}, &PrepareArg<true>)));
-  return add(VulkanKernelDef("argmin", "argmin", {}, &PrepareArg<false>));
+  for (const auto& [op, prepare] : kSearches) {
+    KernelDef def = VulkanKernelDef(op, op, {}, prepare);
+    def.supports = &ComputesFloatsOfInput;
+    TANDEM_RETURN_IF_ERROR(registry->Register(std::move(def)));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace tandem::vulkan_backend

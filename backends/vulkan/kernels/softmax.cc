@@ -4,12 +4,20 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "tandem/backends/vulkan/kernels/cross_entropy_bf16_shaders.h"
+#include "tandem/backends/vulkan/kernels/cross_entropy_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/cross_entropy_shaders.h"
+#include "tandem/backends/vulkan/kernels/cross_entropy_subgroup_bf16_shaders.h"
+#include "tandem/backends/vulkan/kernels/cross_entropy_subgroup_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/cross_entropy_subgroup_shaders.h"
 #include "tandem/backends/vulkan/kernels/floating_point.h"
 #include "tandem/backends/vulkan/kernels/lane_plan.h"
 #include "tandem/backends/vulkan/kernels/movement.h"
+#include "tandem/backends/vulkan/kernels/softmax_bf16_shaders.h"
+#include "tandem/backends/vulkan/kernels/softmax_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/softmax_shaders.h"
+#include "tandem/backends/vulkan/kernels/softmax_subgroup_bf16_shaders.h"
+#include "tandem/backends/vulkan/kernels/softmax_subgroup_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/softmax_subgroup_shaders.h"
 #include "tandem/backends/vulkan/vulkan_kernel.h"
 #include "tandem/core/base/status_macros.h"
@@ -26,11 +34,11 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareSoftmax(const KernelRequest& re
       AxisGeometry::Create(request.inputs[0].spec.shape, request.attrs.Int("axis")));
   KernelBuilder b(request, request.op.name);
   if (axis.size == 0) return b.Finish();
-  const DType type = FloatComputeType(request.inputs[0].spec.dtype);
+  const ElementType type = ElementType::Of(b.capabilities(), request.inputs[0].spec.dtype);
   const LanePlan plan = LanePlan::ForLines(b.capabilities(), axis);
-  const Operand x = b.InputAs(0, type);
-  const Operand y = b.OutputAs(0, type);
-  b.Dispatch(plan.subgroups ? SoftmaxSubgroupShader(type) : SoftmaxShader(type),
+  const Operand x = b.InputAs(0, type.stored);
+  const Operand y = b.OutputAs(0, type.stored);
+  b.Dispatch(TANDEM_LANE_SHADERS(Softmax, plan.subgroups).For(type),
              {plan.group, plan.lanes, plan.columns, kLog}, {Read(x), Write(y)}, LineConstants(axis),
              plan.Grid(axis.outer * axis.inner));
   b.Describe(absl::StrCat(request.op.name, ", ", plan.ToString()));
@@ -42,12 +50,12 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareCrossEntropy(const KernelReques
   TANDEM_ASSIGN_OR_RETURN(const AxisGeometry axis,
                           AxisGeometry::Create(request.inputs[0].spec.shape, -1));
   KernelBuilder b(request, "cross_entropy");
-  const DType type = FloatComputeType(request.inputs[0].spec.dtype);
+  const ElementType type = ElementType::Of(b.capabilities(), request.inputs[0].spec.dtype);
   const LanePlan plan = LanePlan::ForLines(b.capabilities(), axis);
-  const Operand x = b.InputAs(0, type);
+  const Operand x = b.InputAs(0, type.stored);
   const IndexOperand labels = IndicesOf(b, request, 1);
-  const Operand loss = b.OutputAs(0, type);
-  b.Dispatch(plan.subgroups ? CrossEntropySubgroupShader(type) : CrossEntropyShader(type),
+  const Operand loss = b.OutputAs(0, type.compute);
+  b.Dispatch(TANDEM_LANE_SHADERS(CrossEntropy, plan.subgroups).For(type),
              {plan.group, plan.lanes, plan.columns, labels.words},
              {Read(x), Read(labels.operand), Write(loss)}, LineConstants(axis),
              plan.Grid(axis.outer));

@@ -9,20 +9,21 @@
 #extension GL_KHR_shader_subgroup_shuffle : require
 #endif
 #include "backends/vulkan/shaders/common.glsl"
+#include "backends/vulkan/shaders/stored_element.glsl"
 #include "backends/vulkan/shaders/extremum.glsl"
 #include "backends/vulkan/shaders/lanes.glsl"
 #include "backends/vulkan/shaders/line.glsl"
 
 const uint CACHED = 8;
 
-layout(std430, binding = 0) readonly buffer X { T x[]; };
+layout(std430, binding = 0) readonly buffer X { Stored x[]; };
 #ifdef CROSS_ENTROPY
 layout(constant_id = 3) const uint LABEL_WORDS = 1;
 layout(std430, binding = 1) readonly buffer Labels { uint labels[]; };
 layout(std430, binding = 2) writeonly buffer Y { T y[]; };
 #else
 layout(constant_id = 3) const bool LOG = false;
-layout(std430, binding = 1) writeonly buffer Y { T y[]; };
+layout(std430, binding = 1) writeonly buffer Y { Stored y[]; };
 #endif
 layout(push_constant) uniform Constants { LINE_CONSTANTS; };
 
@@ -44,11 +45,13 @@ void main() {
   [[unroll]] for (uint k = 0; k < CACHED; ++k) {
     const uint i = LANE + k * LANES;
     if (i < end) {
-      kept[k] = x[first + i * inner];
+      kept[k] = Widen(x[first + i * inner]);
       largest = Larger(largest, kept[k]);
     }
   }
-  for (uint i = behind; i < end; i += LANES) largest = Larger(largest, x[first + i * inner]);
+  for (uint i = behind; i < end; i += LANES) {
+    largest = Larger(largest, Widen(x[first + i * inner]));
+  }
   largest = MaxOfLanes(largest);
 
   T sum = ZERO;
@@ -62,7 +65,9 @@ void main() {
 #endif
     }
   }
-  for (uint i = behind; i < end; i += LANES) sum += Exp(x[first + i * inner] - largest);
+  for (uint i = behind; i < end; i += LANES) {
+    sum += Exp(Widen(x[first + i * inner]) - largest);
+  }
   sum = SumOfLanes(sum);
 
 #ifdef CROSS_ENTROPY
@@ -71,17 +76,21 @@ void main() {
     const uint label = labels[line * LABEL_WORDS];
     const bool valid = label < size && (LABEL_WORDS == 1 || labels[line * LABEL_WORDS + 1] == 0);
     y[line] = NOT_A_NUMBER;
-    if (valid) y[line] = Log(sum) - (x[first + label] - largest);
+    if (valid) y[line] = Log(sum) - (Widen(x[first + label]) - largest);
   }
 #else
   const T factor = LOG ? Log(sum) : ONE / sum;
   [[unroll]] for (uint k = 0; k < CACHED; ++k) {
     const uint i = LANE + k * LANES;
-    if (i < end) y[first + i * inner] = LOG ? kept[k] - factor : kept[k] * factor;
+    if (i < end) {
+      const T result = LOG ? kept[k] - factor : kept[k] * factor;
+      y[first + i * inner] = Narrow(result);
+    }
   }
   for (uint i = behind; i < end; i += LANES) {
-    const T shifted = x[first + i * inner] - largest;
-    y[first + i * inner] = LOG ? shifted - factor : Exp(shifted) * factor;
+    const T shifted = Widen(x[first + i * inner]) - largest;
+    const T result = LOG ? shifted - factor : Exp(shifted) * factor;
+    y[first + i * inner] = Narrow(result);
   }
 #endif
 }
