@@ -43,6 +43,8 @@
 
 namespace tandem::vulkan_backend {
 
+class VulkanDevice;
+
 // Memory that a step of a kernel works on: an input, an output or a part of the workspace.
 struct Operand {
   enum class Kind : uint8_t { kInput, kOutput, kWorkspace };
@@ -71,6 +73,9 @@ std::array<uint32_t, 3> GroupsFor(int64_t n, int64_t size);
 class KernelBuilder {
  public:
   KernelBuilder(const KernelRequest& request, std::string name);
+  ~KernelBuilder();
+  KernelBuilder(const KernelBuilder&) = delete;
+  KernelBuilder& operator=(const KernelBuilder&) = delete;
 
   const Capabilities& capabilities() const;
 
@@ -79,14 +84,15 @@ class KernelBuilder {
   // `bytes` (>= 0) of scratch memory, aligned like a buffer of its own.
   Operand Workspace(int64_t bytes);
   // The input as contiguous elements of `dtype`: itself if it has that dtype, else converted into
-  // workspace by a step that is added here.
+  // workspace by a step that is added here. The input must be contiguous, from any element on.
   Operand InputAs(int index, DType dtype);
   // Where to write the output as elements of `dtype`: itself if it has that dtype, else workspace
   // that Finish adds a converting step for.
   Operand OutputAs(int index, DType dtype);
-  // Adds a step that converts `count` elements.
+  // Adds a step that converts `count` elements, below 2^31: from element `first` of `from`, to the
+  // start of `to`.
   void Convert(const Operand& from, DType from_dtype, const Operand& to, DType to_dtype,
-               int64_t count);
+               int64_t count, int64_t first = 0);
 
   // Adds a step. `shader` null, a program that cannot be made, constants of another size than the
   // shader's, or another number of accesses than it has bindings: an error that Finish returns.
@@ -119,15 +125,18 @@ class KernelBuilder {
     DType from_dtype;
     int output;
   };
-  struct State;
+  class Kernel;
+
+  void Append(Ref<const VulkanProgram> program, absl::Span<const Access> accesses,
+              absl::Span<const std::byte> constants, const std::array<uint32_t, 3>& grid,
+              uint32_t pattern);
 
   const KernelRequest& request_;
-  std::string name_;
-  std::string description_;
+  VulkanDevice& device_;
+  const std::string name_;
   absl::Status status_;
-  int64_t workspace_bytes_ = 0;
-  std::vector<PendingConversion> conversions_;
-  Ref<State> state_;
+  absl::InlinedVector<PendingConversion, 2> conversions_;
+  Ref<Kernel> kernel_;  // being built
 };
 
 // A definition for Vulkan devices. It is not offered for a request with dtypes that the device

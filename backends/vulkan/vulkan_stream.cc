@@ -1,0 +1,335 @@
+#include "tandem/backends/vulkan/vulkan_stream.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tandem/backends/vulkan/command_checks.h"
+#include "tandem/backends/vulkan/vulkan_command_buffer.h"
+#include "tandem/core/base/status_macros.h"
+
+namespace tandem::vulkan_backend {
+namespace {
+
+// After so many commands ask whether the device is idle, and if so submit them.
+constexpr int kCommandsWhenIdle = 16;
+
+// For points of streams that cannot signal this device.
+void WaitOnHost(const TimelinePoint& point) {
+  while (!point.stream->Reached(point)) sched_yield();
+}
+
+}  // namespace
+
+absl::StatusOr<Ref<VulkanStream>> VulkanStream::Create(std::shared_ptr<VulkanContext> context) {
+  TANDEM_ASSIGN_OR_RETURN(Ref<const Timeline> timeline, Timeline::Create(context));
+  return Ref<VulkanStream>(new VulkanStream(std::move(context), std::move(timeline)));
+}
+
+VulkanStream::VulkanStream(std::shared_ptr<VulkanContext> context, Ref<const Timeline> timeline)
+    : context_(std::move(context)), timeline_(std::move(timeline)) {}
+
+VulkanStream::~VulkanStream() {
+  Flush().IgnoreError();  // nobody is left to be told
+  timeline_->Drain(submitted_.load(std::memory_order_relaxed));
+}
+
+absl::Status VulkanStream::Record(const Dispatch& dispatch) {
+  TANDEM_RETURN_IF_ERROR(CheckDispatch(*context_, dispatch));
+  const auto& program = static_cast<const VulkanProgram&>(*dispatch.program);
+  VkDescriptorBufferInfo ranges[kMaxBindings];
+  for (size_t i = 0; i < dispatch.bindings.size(); ++i) {
+    const BufferView& view = dispatch.bindings[i];
+    TANDEM_RETURN_IF_ERROR(CheckView(*context_, program.name(), i, view));
+    TANDEM_RETURN_IF_ERROR(ToDescriptor(*context_, program.name(), i, view, &ranges[i]));
+  }
+  if (IsEmptyGrid(dispatch.grid)) return absl::OkStatus();
+  TANDEM_ASSIGN_OR_RETURN(const VkPipeline pipeline, program.Pipeline());
+  Kept let_go;
+  LightMutexLock lock(&mutex_);
+  TANDEM_RETURN_IF_ERROR(OpenLocked(&let_go));
+  TANDEM_RETURN_IF_ERROR(open_->Dispatch(program, pipeline, {ranges, dispatch.bindings.size()},
+                                         dispatch.reads, dispatch.writes, dispatch.constants,
+                                         dispatch.grid));
+  open_kept_.emplace_back(&program);
+  for (const BufferView& view : dispatch.bindings) open_kept_.emplace_back(view.buffer);
+  return CommandAddedLocked(&let_go);
+}
+
+absl::Status VulkanStream::Copy(const BufferView& from, const BufferView& to) {
+  TANDEM_RETURN_IF_ERROR(CheckCopy(from, to));
+  TANDEM_RETURN_IF_ERROR(CheckView(*context_, "copy", 0, from));
+  TANDEM_RETURN_IF_ERROR(CheckView(*context_, "copy", 1, to));
+  if (from.size == 0) return absl::OkStatus();
+  const VkDescriptorBufferInfo from_range = RangeOf(from);
+  const VkDescriptorBufferInfo to_range = RangeOf(to);
+  TANDEM_RETURN_IF_ERROR(CheckCopyRanges(from_range, to_range));
+  Kept let_go;
+  LightMutexLock lock(&mutex_);
+  TANDEM_RETURN_IF_ERROR(OpenLocked(&let_go));
+  open_->Copy(from_range, to_range);
+  open_kept_.emplace_back(from.buffer);
+  open_kept_.emplace_back(to.buffer);
+  return CommandAddedLocked(&let_go);
+}
+
+absl::Status VulkanStream::Fill(const BufferView& to, uint32_t pattern) {
+  TANDEM_RETURN_IF_ERROR(CheckFill(to));
+  TANDEM_RETURN_IF_ERROR(CheckView(*context_, "fill", 0, to));
+  if (to.size == 0) return absl::OkStatus();
+  Kept let_go;
+  LightMutexLock lock(&mutex_);
+  TANDEM_RETURN_IF_ERROR(OpenLocked(&let_go));
+  open_->Fill(RangeOf(to), pattern);
+  open_kept_.emplace_back(to.buffer);
+  return CommandAddedLocked(&let_go);
+}
+
+absl::StatusOr<TimelinePoint> VulkanStream::Submit(const Ref<CommandBuffer>& commands,
+                                                   absl::Span<const BufferView> bindings) {
+  if (commands == nullptr) return absl::InvalidArgumentError("submit: there is no command buffer");
+  auto& recorded = static_cast<VulkanCommandBuffer&>(*commands);
+  if (&recorded.context() != context_.get()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("submit: the command buffer is of ", recorded.context().id().ToString(),
+                     ", the stream of another device, ", context_->id().ToString()));
+  }
+  TANDEM_ASSIGN_OR_RETURN(Ref<const CommandList> list, recorded.ListFor(bindings));
+  Kept kept;
+  kept.reserve(bindings.size() + 2);
+  kept.push_back(commands);
+  kept.push_back(list);
+  for (const BufferView& view : bindings) {
+    if (view.buffer != nullptr) kept.emplace_back(view.buffer);
+  }
+  Kept let_go;
+  LightMutexLock lock(&mutex_);
+  TANDEM_RETURN_IF_ERROR(SubmitLocked(list.get(), std::move(kept), &let_go));
+  return TimelinePoint{this, submitted_.load(std::memory_order_relaxed)};
+}
+
+TimelinePoint VulkanStream::Now() {
+  LightMutexLock lock(&mutex_);
+  return {this, submitted_.load(std::memory_order_relaxed) + (HasOpenLocked() ? 1 : 0)};
+}
+
+absl::Status VulkanStream::WaitFor(const TimelinePoint& point) {
+  if (point.stream == nullptr || point.stream == this) return absl::OkStatus();
+  // dynamic_cast: a stream does not say what it is.
+  auto* other = dynamic_cast<VulkanStream*>(const_cast<Stream*>(point.stream));
+  if (other == nullptr || other->context_ != context_) {
+    WaitOnHost(point);
+    return absl::OkStatus();
+  }
+  // Before anything of ours that waits for it: there is one queue for both.
+  TANDEM_RETURN_IF_ERROR(other->EnsureSubmitted(point.value));
+  // Every list begins with a barrier after all that the queue got before, so what is done is visible.
+  if (other->timeline_->Reached(point.value) >= point.value) return absl::OkStatus();
+  Kept let_go;
+  LightMutexLock lock(&mutex_);
+  // What is open does not wait.
+  if (open_ != nullptr) TANDEM_RETURN_IF_ERROR(FlushLocked(&let_go));
+  TANDEM_RETURN_IF_ERROR(status_);
+  const auto it = std::find_if(waits_.begin(), waits_.end(),
+                               [&](const Wait& wait) { return wait.timeline == other->timeline_; });
+  if (it == waits_.end()) {
+    waits_.push_back({other->timeline_, point.value});
+  } else {
+    it->value = std::max(it->value, point.value);
+  }
+  return absl::OkStatus();
+}
+
+bool VulkanStream::Reached(const TimelinePoint& point) const {
+  if (point.stream == nullptr) return true;
+  if (point.stream != this) return point.stream->Reached(point);
+  if (submitted_.load(std::memory_order_acquire) < point.value &&
+      !const_cast<VulkanStream*>(this)->EnsureSubmitted(point.value).ok()) {
+    return true;
+  }
+  return failed_.load(std::memory_order_acquire) ||
+         timeline_->Reached(point.value) >= point.value || !context_->Alive().ok();
+}
+
+absl::Status VulkanStream::Synchronize(const TimelinePoint& point) {
+  if (point.stream == nullptr) return absl::OkStatus();
+  if (point.stream != this) {
+    WaitOnHost(point);
+    return absl::OkStatus();
+  }
+  TANDEM_RETURN_IF_ERROR(EnsureSubmitted(point.value));
+  TANDEM_RETURN_IF_ERROR(timeline_->Wait(point.value));
+  Kept let_go;
+  LightMutexLock lock(&mutex_);
+  RetireLocked(&let_go);
+  return status_;
+}
+
+absl::Status VulkanStream::Flush() {
+  Kept let_go;
+  LightMutexLock lock(&mutex_);
+  return FlushLocked(&let_go);
+}
+
+VulkanStream::Stats VulkanStream::stats() const {
+  LightMutexLock lock(&mutex_);
+  Stats stats = stats_;
+  if (open_ != nullptr) {
+    stats.commands += open_->num_commands();
+    stats.barriers += open_->num_barriers();
+  }
+  return stats;
+}
+
+absl::Status VulkanStream::EnsureSubmitted(uint64_t value) {
+  if (submitted_.load(std::memory_order_acquire) >= value) return absl::OkStatus();
+  Kept let_go;
+  LightMutexLock lock(&mutex_);
+  const uint64_t submitted = submitted_.load(std::memory_order_relaxed);
+  if (submitted >= value) return absl::OkStatus();
+  TANDEM_RETURN_IF_ERROR(status_);
+  if (value > submitted + (HasOpenLocked() ? 1 : 0)) {
+    return absl::InvalidArgumentError(absl::StrCat("stream of ", context_->id().ToString(),
+                                                   ": point ", value,
+                                                   " is beyond what was queued, ", submitted));
+  }
+  return FlushLocked(&let_go);
+}
+
+absl::Status VulkanStream::OpenLocked(Kept* let_go) {
+  TANDEM_RETURN_IF_ERROR(status_);
+  if (open_ != nullptr) [[likely]]
+    return absl::OkStatus();
+  TANDEM_RETURN_IF_ERROR(context_->Alive());
+  RetireLocked(let_go);
+  if (spare_.empty()) {
+    TANDEM_ASSIGN_OR_RETURN(Ref<CommandList> list, CommandList::Create(context_));
+    spare_.push_back(std::move(list));
+    ++stats_.lists;
+  }
+  TANDEM_RETURN_IF_ERROR(spare_.back()->Begin(CommandList::Use::kOnce));
+  open_ = std::move(spare_.back());
+  spare_.pop_back();
+  return absl::OkStatus();
+}
+
+absl::Status VulkanStream::CommandAddedLocked(Kept* let_go) {
+  const int count = open_->num_commands();
+  if (count < kMaxCommands) [[likely]] {
+    if (count % kCommandsWhenIdle != 0) return absl::OkStatus();
+    const uint64_t submitted = submitted_.load(std::memory_order_relaxed);
+    if (timeline_->Reached(submitted) < submitted) return absl::OkStatus();
+  }
+  return FlushLocked(let_go);
+}
+
+absl::Status VulkanStream::FlushLocked(Kept* let_go) {
+  TANDEM_RETURN_IF_ERROR(status_);
+  if (!HasOpenLocked()) return absl::OkStatus();
+  return SubmitLocked(nullptr, {}, let_go);
+}
+
+absl::Status VulkanStream::SubmitLocked(const CommandList* replay, Kept kept, Kept* let_go) {
+  TANDEM_RETURN_IF_ERROR(status_);
+  if (const absl::Status alive = context_->Alive(); !alive.ok()) return FailLocked(alive);
+  RetireLocked(let_go);
+  if (in_flight_.size() >= kMaxInFlight) {
+    if (const absl::Status waited = timeline_->Wait(in_flight_.front().value); !waited.ok()) {
+      return FailLocked(waited);
+    }
+    RetireLocked(let_go);
+  }
+  VkCommandBuffer lists[2];
+  size_t num_lists = 0;
+  if (open_ != nullptr) {
+    if (const absl::Status ended = open_->End(); !ended.ok()) return FailLocked(ended);
+    lists[num_lists++] = open_->handle();
+  }
+  if (replay != nullptr) lists[num_lists++] = replay->handle();
+  const uint64_t value = submitted_.load(std::memory_order_relaxed) + 1;
+  if (const absl::Status queued = QueueLocked({lists, num_lists}, value); !queued.ok()) {
+    return FailLocked(queued);
+  }
+  ++stats_.submissions;
+  if (open_ != nullptr) {
+    stats_.commands += open_->num_commands();
+    stats_.barriers += open_->num_barriers();
+  }
+  kept.insert(kept.end(), std::make_move_iterator(open_kept_.begin()),
+              std::make_move_iterator(open_kept_.end()));
+  open_kept_.clear();
+  for (Wait& wait : waits_) kept.push_back(std::move(wait.timeline));
+  waits_.clear();
+  in_flight_.push_back({value, std::move(open_), std::move(kept)});
+  submitted_.store(value, std::memory_order_release);
+  return absl::OkStatus();
+}
+
+absl::Status VulkanStream::QueueLocked(absl::Span<const VkCommandBuffer> lists, uint64_t value) {
+  absl::InlinedVector<VkSemaphore, 4> semaphores;
+  absl::InlinedVector<uint64_t, 4> values;
+  absl::InlinedVector<VkPipelineStageFlags, 4> stages;
+  for (const Wait& wait : waits_) {
+    semaphores.push_back(wait.timeline->semaphore());
+    values.push_back(wait.value);
+    stages.push_back(VK_PIPELINE_STAGE_ALL_COMMANDS_BIT);
+  }
+  const VkSemaphore signal = timeline_->semaphore();
+  VkTimelineSemaphoreSubmitInfo timeline = {};
+  timeline.sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO;
+  timeline.waitSemaphoreValueCount = static_cast<uint32_t>(values.size());
+  timeline.pWaitSemaphoreValues = values.data();
+  timeline.signalSemaphoreValueCount = 1;
+  timeline.pSignalSemaphoreValues = &value;
+  VkSubmitInfo info = {};
+  info.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
+  info.pNext = &timeline;
+  info.waitSemaphoreCount = static_cast<uint32_t>(semaphores.size());
+  info.pWaitSemaphores = semaphores.data();
+  info.pWaitDstStageMask = stages.data();
+  info.commandBufferCount = static_cast<uint32_t>(lists.size());
+  info.pCommandBuffers = lists.data();
+  info.signalSemaphoreCount = 1;
+  info.pSignalSemaphores = &signal;
+  const auto submit = [&] {
+    absl::MutexLock lock(&context_->queue_mutex());
+    return context_->functions().QueueSubmit(context_->queue(), 1, &info, VK_NULL_HANDLE);
+  };
+  VkResult result = submit();
+  if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY) {
+    // Pending submissions hold memory of the driver.
+    TANDEM_RETURN_IF_ERROR(timeline_->Wait(submitted_.load(std::memory_order_relaxed)));
+    result = submit();
+  }
+  return context_->Check(result, "vkQueueSubmit");
+}
+
+void VulkanStream::RetireLocked(Kept* let_go) {
+  if (in_flight_.empty()) return;
+  const uint64_t reached = timeline_->Reached();
+  while (!in_flight_.empty() && in_flight_.front().value <= reached) {
+    Submission& done = in_flight_.front();
+    if (done.list != nullptr) spare_.push_back(std::move(done.list));
+    if (let_go->empty()) {
+      *let_go = std::move(done.kept);
+    } else {
+      let_go->insert(let_go->end(), std::make_move_iterator(done.kept.begin()),
+                     std::make_move_iterator(done.kept.end()));
+    }
+    in_flight_.pop_front();
+  }
+}
+
+absl::Status VulkanStream::FailLocked(absl::Status status) {
+  status_ = std::move(status);
+  failed_.store(true, std::memory_order_release);
+  // The list is not begun again, for the stream takes no more work; it ends with the stream.
+  if (open_ != nullptr) spare_.push_back(std::move(open_));
+  waits_.clear();
+  return status_;
+}
+
+}  // namespace tandem::vulkan_backend
