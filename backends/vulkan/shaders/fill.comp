@@ -9,6 +9,7 @@ layout(set = 0, binding = 0) buffer Y { uint y[]; };
 layout(push_constant) uniform Constants {
   uvec2 pattern;
   uint num_bytes;
+  uint unused;
 };
 
 void main() {

@@ -1,0 +1,59 @@
+#include "tandem/backends/vulkan/convert.h"
+
+#include <array>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "tandem/backends/vulkan/elementwise_plan.h"
+#include "tandem/backends/vulkan/glsl_printer.h"
+#include "tandem/backends/vulkan/program_cache.h"
+#include "tandem/backends/vulkan/shader_compiler.h"
+#include "tandem/core/base/status_macros.h"
+#include "tandem/core/op/scalar_expr.h"
+
+namespace tandem::vulkan_backend {
+namespace {
+
+// Four elements an invocation, for any dtype.
+constexpr int kWidth = 4;
+
+absl::StatusOr<const Shader*> ConvertShader(VulkanDevice& device, DType from, DType to) {
+  ScalarBuilder b;
+  b.Output(b.Cast(b.Input(0, from), ComputeType(to)), to);
+  TANDEM_ASSIGN_OR_RETURN(const ScalarExpr expr, b.Finish());
+  if (!CanCompute(expr, device.capabilities())) {
+    return absl::UnimplementedError(absl::StrCat("vulkan: this device cannot convert ",
+                                                 DTypeName(from), " to ", DTypeName(to),
+                                                 ": it lacks 64-bit arithmetic of that kind"));
+  }
+  ElementwiseVariant variant;
+  variant.inputs = {InputAccess::kVector};
+  variant.width = kWidth;
+  TANDEM_ASSIGN_OR_RETURN(GlslSource source, PrintElementwise(expr, variant));
+  source.name = absl::StrCat("convert_", DTypeName(from), "_", DTypeName(to));
+  return device.compiler().Compile(source);
+}
+
+}  // namespace
+
+absl::StatusOr<Ref<const VulkanProgram>> ConvertProgram(VulkanDevice& device, DType from,
+                                                        DType to) {
+  // Shaders live as long as the process, whatever device they were first made for; but whether a
+  // device can run them is to be asked each time.
+  thread_local std::array<std::array<const Shader*, kNumDTypes>, kNumDTypes> shaders = {};
+  const Shader*& shader = shaders[static_cast<int>(from)][static_cast<int>(to)];
+  const Capabilities& capabilities = device.capabilities();
+  const bool certain = capabilities.float64 && capabilities.int64;
+  if (shader == nullptr || !certain) {
+    TANDEM_ASSIGN_OR_RETURN(const Shader* found, ConvertShader(device, from, to));
+    shader = found;
+  }
+  return device.programs().Get(*shader, {kElementwiseGroup});
+}
+
+int64_t ConvertGroups(int64_t count) {
+  constexpr int64_t kPerGroup = int64_t{kWidth} * kElementwiseGroup;
+  return (count + kPerGroup - 1) / kPerGroup;
+}
+
+}  // namespace tandem::vulkan_backend
