@@ -169,6 +169,11 @@ ContractionPlan PlanFewRows(const Capabilities& capabilities, const ContractionS
         DotPlan(shape, kThreads, rows, rows <= 2 ? 4 : 2, SubgroupsFor(capabilities, shape.dtype));
   } else {
     plan = ColumnsPlan(shape, kThreads, 1, EvenBlock(shape.rows, 8), 1);
+    // A depthwise convolution: what is known of a tap serves several windows.
+    if (shape.rows <= 2 && shape.depth <= 128) {
+      const ContractionPlan wide = ColumnsPlan(shape, kThreads, 1, plan.thread_rows, 4);
+      if (WorkGroups(wide, shape) >= kBusyGroups) plan = wide;
+    }
     // Threads beside each other share a column's sum, as long as too few are busy.
     while (plan.slices < 8 && shape.depth >= 64 * plan.slices &&
            WorkGroups(plan, shape) < kBusyGroups) {
