@@ -39,10 +39,11 @@ class ElementwiseProgram::Run {
 
   int64_t n() const { return extent_.n; }
 
-  // Elements that a thread takes at once.
+  // Elements that a thread takes at once: whole units, so that streamed outputs start cache lines.
   int64_t Grain() const {
-    const int64_t grain = std::max<int64_t>(kTileUnit, kParallelWork / program_.cost_);
-    if (grain >= extent_.n || extent_.tile >= grain) return std::max(grain, kTileUnit);
+    const int64_t units = std::max<int64_t>(1, kParallelWork / program_.cost_ / kTileUnit);
+    const int64_t grain = units * kTileUnit;
+    if (grain >= extent_.n || extent_.tile >= grain) return grain;
     return (grain + extent_.tile - 1) / extent_.tile * extent_.tile;
   }
 

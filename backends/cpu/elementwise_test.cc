@@ -436,6 +436,28 @@ TEST_F(ElementwiseTest, LargeTensorsWithAnyNumberOfThreads) {
   }
 }
 
+// What a thread takes at once depends on the cost of the program; whatever that is, streamed outputs
+// are written from the start of a cache line.
+TEST_F(ElementwiseTest, LargeTensorsWithProgramsOfAnyCost) {
+  const int64_t n = (8 << 20) + 13;
+  Array input;
+  input.layout = TensorLayout::Contiguous({DType::kF32, {n}});
+  input.bytes.resize(n * 4);
+  auto* values = reinterpret_cast<float*>(input.bytes.data());
+  for (int64_t i = 0; i < n; ++i) values[i] = static_cast<float>(i % 1000);
+  for (int adds : {5, 11, 25}) {
+    ScalarBuilder b;
+    ScalarValue y = b.Input(0, DType::kF32);
+    for (int k = 0; k < adds; ++k) y = b.Add(y, b.Constant(k + 1, ScalarType::kF32));
+    b.Output(y, DType::kF32);
+    const std::vector<Array> result = Run(*b.Finish(), {input}, {n}, DetectIsa());
+    const auto* results = reinterpret_cast<const float*>(result[0].bytes.data());
+    for (int64_t i = 0; i < n; ++i) {
+      ASSERT_EQ(results[i], values[i] + static_cast<float>(adds * (adds + 1) / 2)) << i;
+    }
+  }
+}
+
 TEST_F(ElementwiseTest, ServesAnyOpWithAScalarExpression) {
   KernelRegistry kernels;
   ASSERT_TRUE(RegisterElementwiseKernels(&kernels).ok());
