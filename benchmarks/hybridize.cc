@@ -101,9 +101,12 @@ std::vector<Case> Measure(const std::string& net, int64_t batch) {
   }
   for (int round = 0; round < absl::GetFlag(FLAGS_rounds); ++round) {
     for (Subject& subject : subjects) {
-      const std::vector<double> us =
-          CollectCalls([&] { (*subject.net)(x); WaitAll(); },
-                       {.seconds = absl::GetFlag(FLAGS_seconds)});
+      const std::vector<double> us = CollectCalls(
+          [&] {
+            (*subject.net)(x);
+            WaitAll();
+          },
+          {.seconds = absl::GetFlag(FLAGS_seconds)});
       subject.us.insert(subject.us.end(), us.begin(), us.end());
     }
   }
@@ -140,7 +143,8 @@ Timing ReadLoop() {
 
 void PrintTable(const std::vector<Case>& cases, const Timing& read_loop) {
   std::cout << absl::StreamFormat("%-6s %5s  %-7s %10s %10s %10s %11s %11s  %s\n", "net", "batch",
-                                  "mode", "us", "p10", "p90", "cold us", "peak kB", "against eager");
+                                  "mode", "us", "p10", "p90", "cold us", "peak kB",
+                                  "against eager");
   double eager_us = 0;
   int64_t eager_bytes = 0;
   for (const Case& c : cases) {
@@ -184,17 +188,18 @@ void PrintJson(const std::vector<Case>& cases, const Timing& read_loop) {
 void Main() {
   const std::string device_name = absl::GetFlag(FLAGS_device);
   const DeviceId id = Value(DeviceId::Parse(device_name));
-  Check(BackendRegistry::Global().SetOption(id.type.name(), "threads",
-                                            absl::StrCat(absl::GetFlag(FLAGS_threads))));
+  if (id.type.name() == "cpu") {
+    Check(BackendRegistry::Global().SetOption("cpu", "threads",
+                                              absl::StrCat(absl::GetFlag(FLAGS_threads))));
+  }
   const DeviceScope device(device_name);
   if (absl::GetFlag(FLAGS_rounds) < 1 || absl::GetFlag(FLAGS_seconds) < 0) {
     throw Error(absl::InvalidArgumentError("--rounds must be at least 1, --seconds at least 0"));
   }
   std::vector<Case> cases;
   const Timing read_loop = ReadLoop();
-  for (const auto& [net, batches] :
-       std::vector<std::pair<std::string, std::vector<int64_t>>>{{"mlp", {1, 32, 256}},
-                                                                 {"lenet", {1, 16, 256}}}) {
+  for (const auto& [net, batches] : std::vector<std::pair<std::string, std::vector<int64_t>>>{
+           {"mlp", {1, 32, 256}}, {"lenet", {1, 16, 256}}}) {
     for (int64_t batch : batches) {
       const std::string only = absl::GetFlag(FLAGS_only);
       if (!only.empty() && only != absl::StrCat(net, ":", batch)) continue;

@@ -18,7 +18,11 @@ class Parser {
  public:
   Parser(absl::string_view text, const OpRegistry& registry, Device* device,
          const NamedTensors& constants)
-      : lexer_(text), registry_(registry), device_(device), constants_(constants) {}
+      : lexer_(text),
+        registry_(registry),
+        device_(device),
+        constants_(constants),
+        room_(4 * static_cast<int64_t>(text.size()) + kFixedRoom) {}
 
   absl::StatusOr<Graph> Parse() {
     TANDEM_RETURN_IF_ERROR(Header());
@@ -39,6 +43,13 @@ class Parser {
   }
 
  private:
+  // The shortest node has some 20 bytes of text, and takes some hundred in a graph: what a text may
+  // take is bounded by 4 times its size and 64 MB, of which this is left for what is counted.
+  static constexpr int64_t kFixedRoom = int64_t{56} << 20;
+  // A vector that grows holds, while it moves, up to three times what is in it.
+  template <typename T>
+  static constexpr int64_t kGrown = 3 * sizeof(T);
+
   struct Label {
     std::string text;  // as Graph::ValueName gives it, for names it gives
     TextLexer::Name name;
@@ -59,6 +70,8 @@ class Parser {
     ValueId value = -1;
     size_t input = 0;
   };
+  static constexpr int64_t kValueBytes =
+      kGrown<ValueInfo> + 2 * kGrown<std::pair<std::string, Binding>>;
 
   absl::Status Header() {
     TANDEM_RETURN_IF_ERROR(lexer_.Expect("graph"));
@@ -74,6 +87,7 @@ class Parser {
     TANDEM_RETURN_IF_ERROR(lexer_.Expect("->"));
     TANDEM_RETURN_IF_ERROR(lexer_.Expect("("));
     TANDEM_RETURN_IF_ERROR(List(")", [this]() -> absl::Status {
+      TANDEM_RETURN_IF_ERROR(Take(kGrown<Output> + kGrown<GraphOutput>));
       Output output;
       output.position = lexer_.position();
       TANDEM_ASSIGN_OR_RETURN(output.spec, lexer_.Type());
@@ -91,7 +105,19 @@ class Parser {
     return absl::OkStatus();
   }
 
+  // Called before `bytes` are allocated.
+  absl::Status Take(int64_t bytes) {
+    room_ -= bytes;
+    if (room_ >= 0) return absl::OkStatus();
+    return lexer_.At(
+        lexer_.position(),
+        absl::ResourceExhaustedError(
+            "what stands up to here would take more than 4 times the text and 64 MB in "
+            "memory; save graphs of this size as models"));
+  }
+
   absl::Status HeaderInput() {
+    TANDEM_RETURN_IF_ERROR(Take(kGrown<Input> + kGrown<GraphInput> + kValueBytes));
     Input input;
     TANDEM_ASSIGN_OR_RETURN(input.label, ParseLabel());
     TANDEM_RETURN_IF_ERROR(lexer_.Expect(":"));
@@ -110,8 +136,10 @@ class Parser {
 
   // %a, %b = op(%x, %y) {axis=1} : f32[2], f32[2] in "block" at "file.cc:1"
   absl::Status Definition() {
+    TANDEM_RETURN_IF_ERROR(Take(kGrown<Node>));
     std::vector<Label> results;
     do {
+      TANDEM_RETURN_IF_ERROR(Take(kValueBytes));
       TANDEM_ASSIGN_OR_RETURN(Label label, ParseLabel());
       results.push_back(std::move(label));
     } while (lexer_.Consume(","));
@@ -125,6 +153,7 @@ class Parser {
     TANDEM_RETURN_IF_ERROR(lexer_.Expect("("));
     ValueIds inputs;
     TANDEM_RETURN_IF_ERROR(List(")", [&]() -> absl::Status {
+      TANDEM_RETURN_IF_ERROR(Take(kGrown<ValueId>));
       TANDEM_ASSIGN_OR_RETURN(const ValueId value, Use());
       inputs.push_back(value);
       return absl::OkStatus();
@@ -177,6 +206,7 @@ class Parser {
     const Tensor* external = nullptr;
     if (lexer_.Consume("[")) {
       TANDEM_RETURN_IF_ERROR(List("]", [&]() -> absl::Status {
+        TANDEM_RETURN_IF_ERROR(Take(kGrown<std::pair<size_t, absl::string_view>>));
         const size_t at = lexer_.position();
         TANDEM_ASSIGN_OR_RETURN(const absl::string_view literal, lexer_.Literal("a number"));
         elements.emplace_back(at, literal);
@@ -421,6 +451,7 @@ class Parser {
   const OpRegistry& registry_;
   Device* const device_;
   const NamedTensors& constants_;
+  int64_t room_;  // bytes that may still be taken
 
   Graph graph_;
   std::vector<Input> inputs_;

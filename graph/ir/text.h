@@ -65,6 +65,7 @@ std::string PrintGraph(const Graph& graph, const TextOptions& options = {});
 // Parses a graph. `device` is where constants in the text are put; null: none are accepted.
 // `constants` are the tensors beside the text.
 //
+// RESOURCE_EXHAUSTED for a graph that would take more than 4 times the text and 64 MB in memory.
 // INVALID_ARGUMENT (or what inference or a look-up says) with "line:column: " in front: for a
 // mistake in the grammar, an unknown op, a value that is not defined (yet), a type that is not the
 // inferred one (both are in the message), a name that is given twice.

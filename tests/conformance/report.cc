@@ -1,5 +1,7 @@
 #include "tandem/tests/conformance/report.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 namespace tandem::conformance {
@@ -20,6 +22,20 @@ int64_t Report::num_unsupported() const {
     for (const auto& [reason, count] : counts.unsupported) n += count;
   }
   return n;
+}
+
+std::string Report::ExcessUnsupported(double percent) const {
+  std::string text;
+  for (const auto& [check, counts] : checks_) {
+    int64_t unsupported = 0;
+    for (const auto& [reason, count] : counts.unsupported) unsupported += count;
+    const double part = 100.0 * unsupported / std::max<int64_t>(counts.run + unsupported, 1);
+    if (part > percent) {
+      absl::StrAppend(&text, check, ": ", part, "% of the cases are unsupported, more than ",
+                      percent, "%; ");
+    }
+  }
+  return text;
 }
 
 std::string Report::ToString() const {

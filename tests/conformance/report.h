@@ -27,6 +27,8 @@ class Report {
   }
   int64_t num_run(absl::string_view check) const;
   int64_t num_unsupported() const;
+  // "" or the checks with more than `percent` of their cases unsupported.
+  std::string ExcessUnsupported(double percent) const;
   std::string ToString() const;
 
  private:

@@ -2,12 +2,13 @@
 //
 // Flags:
 //   --device=cpu:0                  the device under test
-//   --options=poison=1,threads=2    options of its backend
+//   --options=poison=1;threads=2    options of its backend, set before the device is opened
 //   --variants=isa:baseline,avx2    an option whose values are tried in turn with the reference
 //                                   check; values that the machine lacks are skipped
 //   --seed=1                        of the random inputs; printed
 //   --values=false                  the device computes nothing: compare specs only
 //   --unsupported=false             what the device does not support is a failure
+//   --max_unsupported=5             percent of the cases of a check that it may leave unsupported
 //   --speed                         also print the time of every op's largest f32 case
 
 #include <cstdio>
@@ -34,11 +35,12 @@
 #include "tandem/tests/conformance/report.h"
 
 ABSL_FLAG(std::string, device, "cpu:0", "the device under test");
-ABSL_FLAG(std::string, options, "", "options of the backend: name=value,name=value");
+ABSL_FLAG(std::string, options, "", "options of the backend: name=value;name=value");
 ABSL_FLAG(std::string, variants, "", "an option and its values to try: name:value,value");
 ABSL_FLAG(uint64_t, seed, 1, "seed of the random inputs");
 ABSL_FLAG(bool, values, true, "the device computes values");
 ABSL_FLAG(bool, unsupported, true, "the device may leave some cases unsupported");
+ABSL_FLAG(double, max_unsupported, 100, "percent of the cases of a check");
 ABSL_FLAG(bool, speed, false, "print the time of each op");
 
 namespace tandem::conformance {
@@ -153,15 +155,8 @@ int Main() {
     std::cerr << status << "\n";
     return 1;
   }
-  const auto device = backends.Open(name);
-  if (!device.ok()) {
-    std::cerr << "cannot test " << name << ": " << device.status() << "\n";
-    // A machine without the device proves nothing, and is no failure of the backend.
-    return absl::IsUnavailable(device.status()) ? 0 : 1;
-  }
-  options.device = *device;
   for (absl::string_view option :
-       absl::StrSplit(absl::GetFlag(FLAGS_options), ',', absl::SkipEmpty())) {
+       absl::StrSplit(absl::GetFlag(FLAGS_options), ';', absl::SkipEmpty())) {
     const std::pair<std::string, std::string> pair =
         absl::StrSplit(option, absl::MaxSplits('=', 1));
     if (const absl::Status status = backends.SetOption(type, pair.first, pair.second);
@@ -170,6 +165,13 @@ int Main() {
       return 1;
     }
   }
+  const auto device = backends.Open(name);
+  if (!device.ok()) {
+    std::cerr << "cannot test " << name << ": " << device.status() << "\n";
+    // A machine without the device proves nothing, and is no failure of the backend.
+    return absl::IsUnavailable(device.status()) ? 0 : 1;
+  }
+  options.device = *device;
 
   AddTest("Coverage", "EveryOpHasACase", [] { CheckCoverage(AllCases()); });
   AddTest("Coverage", "EveryOpHasABadCase", [] { CheckCoverage(AllBadCases()); });
@@ -195,7 +197,10 @@ int Main() {
             << " bad ones\n";
   const int result = RUN_ALL_TESTS();
   std::cout << Report::Global().ToString();
-  return result;
+  const std::string excess =
+      Report::Global().ExcessUnsupported(absl::GetFlag(FLAGS_max_unsupported));
+  if (!excess.empty()) std::cerr << excess << "\n";
+  return excess.empty() ? result : 1;
 }
 
 }  // namespace

@@ -137,19 +137,45 @@ TEST(GraphTextFuzz, LongTextsAreReadInOnePass) {
   }
 }
 
-TEST(GraphTextFuzz, ALongProgramTakesMemoryInProportion) {
+std::string Chain(int length) {
   std::string text = "graph @g(%x: f32[] argument) -> () {\n";
-  for (int i = 1; i <= 100000; ++i) {
+  for (int i = 1; i <= length; ++i) {
     absl::StrAppend(&text, "%", i, "=exp(%", i == 1 ? "x" : absl::StrCat(i - 1), "):f32[]\n");
   }
-  text += "return\n}";
-  const fuzz::AllocationMeter meter;
-  const auto graph = ParseGraph(text, Ops());
-  ASSERT_TRUE(graph.ok()) << graph.status();
-  std::printf("text %zu bytes, peak %lld bytes\n", text.size(),
-              static_cast<long long>(meter.peak_bytes()));
-  // The shortest node that there is takes 24 bytes of text, and some hundred in a graph.
-  EXPECT_LE(meter.peak_bytes(), 32 * static_cast<int64_t>(text.size()));
+  return text + "return\n}";
+}
+
+// The shortest nodes that there are take 24 bytes of text, and some hundred in a graph.
+TEST(GraphTextFuzz, LongProgramsAreReadAndLongerOnesRefused) {
+  for (const int length : {40000, 1000000}) {
+    const std::string text = Chain(length);
+    const fuzz::AllocationMeter meter;
+    const auto graph = ParseGraph(text, Ops());
+    std::printf("%d nodes: text %zu bytes, peak %lld bytes\n", length, text.size(),
+                static_cast<long long>(meter.peak_bytes()));
+    EXPECT_LE(meter.peak_bytes(), Allowance(text));
+    if (length == 40000) {
+      EXPECT_TRUE(graph.ok()) << graph.status();
+    } else {
+      EXPECT_EQ(graph.status().code(), absl::StatusCode::kResourceExhausted);
+      EXPECT_TRUE(HasPosition(graph.status().message())) << graph.status();
+    }
+  }
+}
+
+TEST(GraphTextFuzz, LongListsAreBounded) {
+  TestDevice device;
+  std::string inputs = "graph @g(";
+  for (int i = 0; i < 500000; ++i) absl::StrAppend(&inputs, "%", i, ":f32[] state,");
+  std::string outputs = "graph @g() -> (";
+  for (int i = 0; i < 1000000; ++i) absl::StrAppend(&outputs, "f32[]\"", i, "\",");
+  std::string numbers = "graph @g() -> () {\n%c0=constant dense<[0";
+  for (int i = 0; i < 4000000; ++i) numbers += ",0";
+  for (const std::string& text : {inputs, outputs, numbers}) {
+    const fuzz::AllocationMeter meter;
+    EXPECT_FALSE(ParseGraph(text, Ops(), &device).ok());
+    EXPECT_LE(meter.peak_bytes(), Allowance(text)) << text.substr(0, 60);
+  }
 }
 
 }  // namespace

@@ -278,9 +278,10 @@ int64_t WorkGroups(const ContractionPlan& plan, const ContractionShape& shape) {
          DivideRoundUp(shape.columns, plan.block_columns) * shape.products * plan.parts;
 }
 
-Specialization SpecializationOf(const ContractionPlan& plan, const ContractionShape& shape,
-                                const Epilogue& epilogue, bool transposed) {
-  Specialization constants;
+ContractionSpecialization SpecializationOf(const ContractionPlan& plan,
+                                           const ContractionShape& shape, const Epilogue& epilogue,
+                                           bool transposed) {
+  ContractionSpecialization constants = {};
   switch (plan.method) {
     case Method::kTile:
       constants = {plan.threads,      plan.block_rows,     plan.block_columns, plan.block_depth,
@@ -298,12 +299,11 @@ Specialization SpecializationOf(const ContractionPlan& plan, const ContractionSh
                    shape.right_along_k};
       break;
   }
-  constants.resize(12, 0);
   // What follows a sum follows all of its parts.
   const bool whole = plan.parts == 1;
-  constants.push_back(whole ? static_cast<uint32_t>(epilogue.bias) : 0);
-  constants.push_back(whole ? static_cast<uint32_t>(epilogue.activation) : 0);
-  constants.push_back(transposed);
+  constants[12] = whole ? static_cast<uint32_t>(epilogue.bias) : 0;
+  constants[13] = whole ? static_cast<uint32_t>(epilogue.activation) : 0;
+  constants[14] = transposed;
   return constants;
 }
 
@@ -328,7 +328,7 @@ void SumParts(KernelBuilder& b, DType compute, DType stored, const Operand& part
   const Shader* shader = stored == DType::kF16    ? SumPartsF16Shader(compute)
                          : stored == DType::kBF16 ? SumPartsBf16Shader(compute)
                                                   : SumPartsShader(compute);
-  Specialization specialization(14, 0);
+  std::array<uint32_t, 14> specialization = {};
   specialization[0] = threads;
   specialization[12] = static_cast<uint32_t>(epilogue.bias);
   specialization[13] = static_cast<uint32_t>(epilogue.activation);

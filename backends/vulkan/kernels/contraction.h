@@ -18,6 +18,7 @@
 #ifndef TANDEM_BACKENDS_VULKAN_KERNELS_CONTRACTION_H_
 #define TANDEM_BACKENDS_VULKAN_KERNELS_CONTRACTION_H_
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -101,9 +102,13 @@ std::vector<ContractionPlan> AllContractionPlans(const Capabilities& capabilitie
 // Work groups of the plan.
 int64_t WorkGroups(const ContractionPlan& plan, const ContractionShape& shape);
 
-// Specialization constants 0 … 14 of the contraction shaders; `transposed` is conv2d.comp's own.
-Specialization SpecializationOf(const ContractionPlan& plan, const ContractionShape& shape,
-                                const Epilogue& epilogue, bool transposed = false);
+// Constants 0 … 14 of the contraction shaders.
+using ContractionSpecialization = std::array<uint32_t, 15>;
+
+// `transposed` is conv2d.comp's own.
+ContractionSpecialization SpecializationOf(const ContractionPlan& plan,
+                                           const ContractionShape& shape, const Epilogue& epilogue,
+                                           bool transposed = false);
 
 // OK if shaders compute the activation in this dtype; UNIMPLEMENTED says which dtypes there are.
 absl::Status CheckEpilogue(absl::string_view op, const Epilogue& epilogue, DType compute_dtype);
