@@ -47,7 +47,7 @@ _LAYERS = {
     "serialization": _layer(["serialization"], _CORE + ["ir"]),
     # A backend may contribute graph passes, hence ir and passes.
     "backends": _layer(
-        ["backends/" + name for name in BACKENDS + ["vulkan"]],
+        ["backends/" + name for name in BACKENDS],
         ["base", "device", "tensor", "op", "ir", "passes"],
     ),
     # //backends:all, the only target in the tree that names the backends.
