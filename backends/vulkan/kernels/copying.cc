@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "tandem/backends/vulkan/kernels/copy_axes.h"
 #include "tandem/backends/vulkan/kernels/copy_shaders.h"
 #include "tandem/backends/vulkan/kernels/fast_divide.h"
 #include "tandem/backends/vulkan/kernels/movement.h"
@@ -19,9 +20,8 @@
 namespace tandem::vulkan_backend {
 namespace {
 
-constexpr int64_t kTile = 32;        // as in transpose.comp
-constexpr int64_t kLeastTiled = 16;  // a smaller axis would leave most of a tile empty
-constexpr uint32_t kTileRows = 8;    // invocations of a work group: 32 by 8
+constexpr int64_t kTile = 32;      // as in transpose.comp
+constexpr uint32_t kTileRows = 8;  // invocations of a work group: 32 by 8
 
 struct CopyConstants {
   struct Axis {
@@ -94,7 +94,7 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareCopy(const KernelRequest& reque
   CopyAxes axes = MergedAxes(x);
   TANDEM_ASSIGN_OR_RETURN(const Source source, SourceOf(b, request, axes));
   Movement move = Movement::OfElements(b.capabilities(), dtype);
-  if (axes[0].stride == 1) {
+  if (axes.front().stride == 1) {
     absl::InlinedVector<int64_t, kMaxRank + 1> runs = {axes[0].size, source.offset};
     for (size_t i = 1; i < axes.size(); ++i) runs.push_back(axes[i].stride);
     const Movement of_runs = Movement::OfRuns(b.capabilities(), dtype, runs);
@@ -167,31 +167,6 @@ bool SupportsTranspose(const KernelRequest& request) {
 }
 
 }  // namespace
-
-CopyAxes MergedAxes(const TensorLayout& layout) {
-  CopyAxes axes;
-  for (int i = layout.spec.shape.rank() - 1; i >= 0; --i) {
-    const int64_t size = layout.spec.shape[i];
-    const int64_t stride = layout.strides[i];
-    if (size == 1) continue;
-    if (!axes.empty() && stride == axes.back().stride * axes.back().size) {
-      axes.back().size *= size;
-    } else {
-      axes.push_back({size, stride});
-    }
-  }
-  if (axes.empty()) axes.push_back({1, 1});
-  return axes;
-}
-
-int TransposedAxis(const CopyAxes& axes) {
-  // Along a broadcast axis (stride 0), neighbours read the same element: nothing to gain.
-  if (axes[0].stride == 1 || axes[0].stride == 0 || axes[0].size < kLeastTiled) return 0;
-  for (size_t i = 1; i < axes.size(); ++i) {
-    if (axes[i].stride == 1 && axes[i].size >= kLeastTiled) return static_cast<int>(i);
-  }
-  return 0;
-}
 
 absl::Status RegisterCopyingKernels(KernelRegistry* registry) {
   KernelDef copy = VulkanKernelDef("identity", "copy", {}, &PrepareCopy);
