@@ -38,6 +38,9 @@ const uint LEFT_LINES = THREADS / LEFT_FAST;
 const uint RIGHT_LINES = THREADS / RIGHT_FAST;
 const uint LEFT_FETCHES = BM * BK / (THREADS * LEFT_VECTOR);
 const uint RIGHT_FETCHES = BN * BK / (THREADS * RIGHT_VECTOR);
+// Rows (columns) of one fetch.
+const uint LEFT_TOGETHER = LEFT_ALONG_K ? 1u : LEFT_VECTOR;
+const uint RIGHT_TOGETHER = RIGHT_ALONG_K ? 1u : RIGHT_VECTOR;
 const uint LEFT_PLACES = LEFT_ALONG_K ? LEFT_FETCHES : 1u;
 const uint RIGHT_PLACES = RIGHT_ALONG_K ? RIGHT_FETCHES : 1u;
 
@@ -58,12 +61,12 @@ void main() {
   RowPlace rows[LEFT_PLACES];
   [[unroll]] for (uint i = 0; i < LEFT_PLACES; ++i) {
     const uint row = row0 + (LEFT_ALONG_K ? left_line + i * LEFT_LINES : left_fast);
-    rows[i] = RowAt(CHECKED ? min(row, Rows() - LEFT_VECTOR) : row);
+    rows[i] = RowAt(CHECKED ? min(row, Rows() - LEFT_TOGETHER) : row);
   }
   ColumnPlace columns[RIGHT_PLACES];
   [[unroll]] for (uint i = 0; i < RIGHT_PLACES; ++i) {
     const uint column = column0 + (RIGHT_ALONG_K ? right_line + i * RIGHT_LINES : right_fast);
-    columns[i] = ColumnAt(CHECKED ? min(column, Columns() - RIGHT_VECTOR) : column);
+    columns[i] = ColumnAt(CHECKED ? min(column, Columns() - RIGHT_TOGETHER) : column);
   }
 
   T sums[TM * TN];
