@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tandem/backends/vulkan/heap_room.h"
 #include "tandem/backends/vulkan/memory_types.h"
 #include "tandem/backends/vulkan/vk_status.h"
 #include "tandem/backends/vulkan/vulkan_buffer.h"
@@ -79,7 +80,7 @@ absl::StatusOr<Ref<Buffer>> MemoryPool::Allocate(int64_t bytes, MemoryKind kind)
   TANDEM_RETURN_IF_ERROR(context_->Check(context_->InjectedFault(), "allocation of a buffer"));
   Placed placed;
   {
-    absl::MutexLock lock(&mutex_);
+    LightMutexLock lock(&mutex_);
     TANDEM_ASSIGN_OR_RETURN(placed, Place(bytes, kind));
     ++stats_.allocations;
     stats_.bytes_in_use += placed.range.size;
@@ -162,32 +163,27 @@ int64_t MemoryPool::FullBlockBytes(uint32_t type) const {
   return std::max(bytes & ~(granule_ - 1), granule_);
 }
 
-absl::Status MemoryPool::CheckRoom(int64_t bytes, uint32_t type) const {
+absl::Status MemoryPool::CheckLimits(int64_t bytes, uint32_t type) const {
   if (options_.memory_limit > 0 && bytes > options_.memory_limit - stats_.bytes_reserved) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the option memory_limit is ", options_.memory_limit, " bytes"));
   }
-  const uint32_t heap = context_->physical().memory.memoryTypes[type].heapIndex;
-  if (!context_->physical().memory_budget) {
-    // Other processes' share is unknown; the driver knows it.
-    if (bytes > HeapBytes(type) - reserved_of_heap_[heap]) {
-      return absl::ResourceExhaustedError(absl::StrCat("the heap has ", HeapBytes(type), " bytes"));
-    }
-    return absl::OkStatus();
+  const PhysicalDevice& physical = context_->physical();
+  const uint32_t heap = physical.memory.memoryTypes[type].heapIndex;
+  HeapRoom room = {.heap_bytes = HeapBytes(type),
+                   .reserved_bytes = reserved_of_heap_[heap],
+                   .budget = std::nullopt};
+  if (physical.memory_budget) {
+    auto budget = VkStruct<VkPhysicalDeviceMemoryBudgetPropertiesEXT>(
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT);
+    auto properties = VkStruct<VkPhysicalDeviceMemoryProperties2>(
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2);
+    properties.pNext = &budget;
+    context_->instance().functions().GetPhysicalDeviceMemoryProperties2(physical.handle,
+                                                                        &properties);
+    room.budget = {.bytes = budget.heapBudget[heap], .used = budget.heapUsage[heap]};
   }
-  auto budget = VkStruct<VkPhysicalDeviceMemoryBudgetPropertiesEXT>(
-      VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT);
-  auto properties = VkStruct<VkPhysicalDeviceMemoryProperties2>(
-      VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2);
-  properties.pNext = &budget;
-  context_->instance().functions().GetPhysicalDeviceMemoryProperties2(context_->physical().handle,
-                                                                      &properties);
-  if (budget.heapUsage[heap] + static_cast<uint64_t>(bytes) > budget.heapBudget[heap]) {
-    return absl::ResourceExhaustedError(absl::StrCat("this process's budget of the heap is ",
-                                                     budget.heapBudget[heap], " bytes, of which ",
-                                                     budget.heapUsage[heap], " are taken"));
-  }
-  return absl::OkStatus();
+  return CheckRoom(bytes, room);
 }
 
 absl::StatusOr<MemoryBlock*> MemoryPool::Grow(int64_t bytes, uint32_t type) {
@@ -210,7 +206,7 @@ absl::StatusOr<MemoryBlock*> MemoryPool::Grow(int64_t bytes, uint32_t type) {
   }
   std::unique_ptr<MemoryBlock> block;
   for (;;) {
-    absl::Status status = CheckRoom(size, type);
+    absl::Status status = CheckLimits(size, type);
     if (status.ok()) {
       absl::StatusOr<std::unique_ptr<MemoryBlock>> made = NewBlock(size, type, dedicated);
       if (made.ok()) {
@@ -306,7 +302,7 @@ bool MemoryPool::DeleteEmptyBlocks(int64_t dedicated_bytes_kept, bool also_share
 }
 
 void MemoryPool::Free(MemoryBlock* block, uint32_t node) {
-  absl::MutexLock lock(&mutex_);
+  LightMutexLock lock(&mutex_);
   const int64_t before = block->ranges.used();
   block->ranges.Free(node);
   stats_.bytes_in_use -= before - block->ranges.used();
@@ -341,23 +337,23 @@ absl::Status MemoryPool::Flush(const MemoryBlock& block, int64_t offset, int64_t
 }
 
 void MemoryPool::Trim() {
-  absl::MutexLock lock(&mutex_);
+  LightMutexLock lock(&mutex_);
   DeleteEmptyBlocks(0, /*also_shared=*/true);
 }
 
 void MemoryPool::Close() {
-  absl::MutexLock lock(&mutex_);
+  LightMutexLock lock(&mutex_);
   closed_ = true;
   DeleteEmptyBlocks(0, /*also_shared=*/true);
 }
 
 AllocatorStats MemoryPool::stats() const {
-  absl::MutexLock lock(&mutex_);
+  LightMutexLock lock(&mutex_);
   return stats_;
 }
 
 void MemoryPool::ResetPeak() {
-  absl::MutexLock lock(&mutex_);
+  LightMutexLock lock(&mutex_);
   stats_.peak_bytes = stats_.bytes_in_use;
 }
 

@@ -17,10 +17,10 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "tandem/backends/vulkan/allocator.h"
 #include "tandem/backends/vulkan/range_allocator.h"
 #include "tandem/backends/vulkan/vulkan_context.h"
+#include "tandem/core/base/light_mutex.h"
 #include "tandem/core/base/ref.h"
 #include "tandem/core/device/buffer.h"
 
@@ -85,8 +85,9 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
   // Deletes blocks without ranges: dedicated ones down to a total, or all. True if there were any.
   bool DeleteEmptyBlocks(int64_t dedicated_bytes_kept, bool also_shared)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // RESOURCE_EXHAUSTED if `bytes` more of this heap would exceed a limit.
-  absl::Status CheckRoom(int64_t bytes, uint32_t type) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // RESOURCE_EXHAUSTED if `bytes` more of this type would exceed a limit.
+  absl::Status CheckLimits(int64_t bytes, uint32_t type) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int64_t HeapBytes(uint32_t type) const;
   // The size of blocks of this type once there are many.
   int64_t FullBlockBytes(uint32_t type) const;
@@ -98,7 +99,7 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
   // By MemoryKind, best first.
   std::vector<uint32_t> types_[4];
 
-  mutable absl::Mutex mutex_;
+  mutable LightMutex mutex_;
   std::vector<std::unique_ptr<MemoryBlock>> blocks_ ABSL_GUARDED_BY(mutex_);
   AllocatorStats stats_ ABSL_GUARDED_BY(mutex_);
   int64_t reserved_of_heap_[VK_MAX_MEMORY_HEAPS] ABSL_GUARDED_BY(mutex_) = {};
