@@ -44,53 +44,53 @@ float Rem(float x, float y) {
 }
 
 #ifdef TANDEM_USE_F64
-// a < b, a - b of 64 bits as words, x the lower.
-bool LessWords(uvec2 a, uvec2 b) { return a.y < b.y || (a.y == b.y && a.x < b.x); }
-uvec2 SubtractWords(uvec2 a, uvec2 b) {
-  uint borrow;
-  const uint low = usubBorrow(a.x, b.x, borrow);
-  return uvec2(low, a.y - b.y - borrow);
+// |x| as integer · 2^exponent, the integer (as a double) in [2^52, 2^53). x is finite and not 0.
+double IntegerOf(double x, out int exponent) {
+  const bool subnormal = (unpackDouble2x32(x).y & 0x7FF00000u) == 0u;
+  precise double lifted = x * 18014398509481984.0lf;  // 2^54
+  const uvec2 bits = unpackDouble2x32(subnormal ? lifted : x);
+  exponent = int((bits.y >> 20) & 0x7FFu) - 1075 - (subnormal ? 54 : 0);
+  return packDouble2x32(uvec2(bits.x, (bits.y & 0x000FFFFFu) | 0x43300000u));
 }
-uvec2 DoubleWords(uvec2 a) { return uvec2(a.x << 1, a.y << 1 | a.x >> 31); }
+
+double TwoToThe(int n) { return packDouble2x32(uvec2(0u, uint(n + 1023) << 20)); }
 
 double Rem(double x, double y) {
-  const uvec2 x_words = unpackDouble2x32(x), y_words = unpackDouble2x32(y);
-  const uvec2 x_bits = uvec2(x_words.x, x_words.y & 0x7FFFFFFFu);
-  const uvec2 y_bits = uvec2(y_words.x, y_words.y & 0x7FFFFFFFu);
-  const uvec2 kInfinity = uvec2(0u, 0x7FF00000u);
-  if (!LessWords(x_bits, kInfinity) || LessWords(kInfinity, y_bits) || y_bits == uvec2(0u)) {
+  const uvec2 x_bits = unpackDouble2x32(x) & uvec2(~0u, 0x7FFFFFFFu);
+  const uvec2 y_bits = unpackDouble2x32(y) & uvec2(~0u, 0x7FFFFFFFu);
+  const bool y_is_nan = y_bits.y > 0x7FF00000u || (y_bits.y == 0x7FF00000u && y_bits.x != 0u);
+  if (x_bits.y >= 0x7FF00000u || y_is_nan || y_bits == uvec2(0u)) {
     return packDouble2x32(uvec2(0u, 0x7FF80000u));
   }
-  if (LessWords(x_bits, y_bits)) return x;
-  const int x_exponent = max(int(x_bits.y >> 20), 1), y_exponent = max(int(y_bits.y >> 20), 1);
-  const uint kOne = 0x00100000u, kFraction = 0x000FFFFFu;
-  uvec2 rest = x_bits, divisor = y_bits;
-  if (x_bits.y >= kOne) rest.y = (rest.y & kFraction) | kOne;
-  if (y_bits.y >= kOne) divisor.y = (divisor.y & kFraction) | kOne;
-  // Long division, bit by bit. A normal x is below twice a normal y here; a subnormal divisor may be
-  // smaller by any power, so its first steps take it up to the dividend.
-  int left = x_exponent - y_exponent;
-  int raised = 0;
-  while (!LessWords(rest, DoubleWords(divisor))) {
-    divisor = DoubleWords(divisor);
-    ++raised;
+  if (x_bits.y < y_bits.y || (x_bits.y == y_bits.y && x_bits.x < y_bits.x)) return x;
+  int left, y_exponent;
+  precise double rest = IntegerOf(x, left);
+  precise double divisor = IntegerOf(y, y_exponent);
+  left -= y_exponent;
+  rest = rest >= divisor ? rest - divisor : rest;
+  // Long division, 26 bits at a time. The divisor is split in parts of 26 and 27 bits, whose products
+  // with a partial quotient are exact, and so are the differences: integers below 2^54, and
+  // even where they are above 2^53.
+  const uvec2 divisor_bits = unpackDouble2x32(divisor);
+  precise double upper = packDouble2x32(uvec2(divisor_bits.x & 0xF8000000u, divisor_bits.y));
+  precise double lower = divisor - upper;
+  while (left > 0 && rest != 0.0lf) {
+    const int bits = min(left, 26);
+    precise double scaled = rest * TwoToThe(bits);
+    precise double quotient = floor(scaled / divisor);  // within 1
+    precise double difference = (scaled - quotient * upper) - quotient * lower;
+    precise double raised = difference + divisor;
+    difference = difference < 0.0lf ? raised : difference;
+    precise double lowered = difference - divisor;
+    rest = difference >= divisor ? lowered : difference;
+    left -= bits;
   }
-  for (; raised > 0; --raised) {
-    if (!LessWords(rest, divisor)) rest = SubtractWords(rest, divisor);
-    divisor = uvec2(divisor.x >> 1 | divisor.y << 31, divisor.y >> 1);
-  }
-  if (!LessWords(rest, divisor)) rest = SubtractWords(rest, divisor);
-  for (; left > 0 && rest != uvec2(0u); --left) {
-    rest = DoubleWords(rest);
-    if (!LessWords(rest, divisor)) rest = SubtractWords(rest, divisor);
-  }
-  // rest · 2^(y_exponent - 1075), normalized by hand: the result may be subnormal.
-  if (rest != uvec2(0u)) {
-    int exponent = y_exponent;
-    for (; rest.y < kOne && exponent > 1; --exponent) rest = DoubleWords(rest);
-    if (rest.y >= kOne) rest.y = (rest.y & kFraction) | uint(exponent) << 20;
-  }
-  return packDouble2x32(uvec2(rest.x, rest.y | (x_words.y & 0x80000000u)));
+  // In two steps, for the power may be below the smallest number.
+  const int half_exponent = y_exponent >> 1;
+  precise double value = rest * TwoToThe(half_exponent) * TwoToThe(y_exponent - half_exponent);
+  const uvec2 value_bits = unpackDouble2x32(value);
+  const uint sign = unpackDouble2x32(x).y & 0x80000000u;
+  return packDouble2x32(uvec2(value_bits.x, (value_bits.y & 0x7FFFFFFFu) | sign));
 }
 #endif
 
