@@ -34,25 +34,26 @@ namespace {
 // An op on tensors: all that a kernel is prepared from.
 struct Work {
   std::string name;
-  OpDef op;
+  std::shared_ptr<OpDef> op;  // which the attributes point to
   AttributeMap attrs;
   std::vector<TensorLayout> inputs, outputs;
   double flops = 0;
 
-  KernelRequest Request(Device& device) const { return {op, attrs, inputs, outputs, device}; }
+  KernelRequest Request(Device& device) const { return {*op, attrs, inputs, outputs, device}; }
 };
 
 Work MakeWork(std::string name, std::string op, std::vector<AttributeInit> attrs,
               const std::vector<Shape>& inputs, const Shape& output, double flops) {
   Work work;
   work.name = std::move(name);
-  work.op.name = std::move(op);
+  work.op = std::make_shared<OpDef>();
+  work.op->name = std::move(op);
   std::vector<AttributeDef> defs;
   for (const AttributeInit& attr : attrs) {
     defs.push_back(AttributeDef::Optional(std::string(attr.first), attr.second, ""));
   }
-  work.op.attributes = AttributeSchema(std::move(defs));
-  work.attrs = AttributeMap::Create(work.op.attributes, attrs).value();
+  work.op->attributes = AttributeSchema(std::move(defs));
+  work.attrs = AttributeMap::Create(work.op->attributes, attrs).value();
   for (const Shape& shape : inputs) {
     work.inputs.push_back(TensorLayout::Contiguous({DType::kF32, shape}));
   }
@@ -94,7 +95,7 @@ std::vector<Work> Convolutions(int64_t batch, int64_t in, int64_t out, int64_t s
 
 absl::StatusOr<Ref<const PreparedKernel>> Prepare(const Work& work, Device& device,
                                                   const ContractionPlan* plan) {
-  if (work.op.name == "matmul") {
+  if (work.op->name == "matmul") {
     MatmulOptions options;
     if (plan != nullptr) options.plan = *plan;
     return PrepareMatmul(work.Request(device), options);
@@ -155,7 +156,7 @@ absl::Status RegisterAll(Device& device, std::deque<Work>* works,
     const Work& kept = works->emplace_back(std::move(work));
     Register(kept.name, kept, device, nullptr);
     if (!all_plans) return absl::OkStatus();
-    const bool matmul = kept.op.name == "matmul";
+    const bool matmul = kept.op->name == "matmul";
     TANDEM_ASSIGN_OR_RETURN(
         const std::vector<ContractionPlan> all,
         matmul ? MatmulPlans(kept.Request(device)) : ConvolutionPlans(kept.Request(device)));
