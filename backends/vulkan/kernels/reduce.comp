@@ -68,11 +68,13 @@ layout(push_constant) uniform Constants {
   Axis axes[8];     // those kept, then those reduced; outermost first
 };
 
+// Not one expression: that would be a specialization constant of two components, which Mesa's drivers
+// compute wrongly (seen in 22.3).
 ACCUMULATOR Identity() {
-  return OP == SUM    ? NONE
-         : OP == PROD ? UNIT
-         : OP == MAX  ? IDENTITY_OF_MAX
-                      : IDENTITY_OF_MIN;
+  if (OP == SUM) return NONE;
+  if (OP == PROD) return UNIT;
+  if (OP == MAX) return IDENTITY_OF_MAX;
+  return IDENTITY_OF_MIN;
 }
 
 ACCUMULATOR Combine(ACCUMULATOR a, ACCUMULATOR b) {

@@ -6,7 +6,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "tandem/backends/vulkan/kernels/arg_reduce_bf16_shaders.h"
@@ -67,19 +66,34 @@ struct ReduceConstants {
   std::array<Axis, kMaxRank> axes;
 };
 
-using Axes = absl::InlinedVector<Axis, kMaxRank>;
+// A list in place, outermost first.
+class Axes {
+ public:
+  bool empty() const { return count_ == 0; }
+  uint32_t size() const { return count_; }
+  const Axis& back() const { return axes_[count_ - 1]; }
+  Axis* begin() { return axes_.data(); }
+  Axis* end() { return axes_.data() + count_; }
+  const Axis* begin() const { return axes_.data(); }
+  const Axis* end() const { return axes_.data() + count_; }
 
-// Appends an axis, or lengthens the last one if that continues it.
-void Append(const Axis& axis, Axes* axes) {
-  if (!axes->empty() && axes->back().stride == static_cast<int64_t>(axis.stride) * axis.size) {
-    axes->back() = {axes->back().size * axis.size, axis.stride};
-  } else {
-    axes->push_back(axis);
+  void Add(const Axis& axis) { axes_[count_++] = axis; }
+  // Lengthens the last axis if this one continues it.
+  void Join(const Axis& axis) {
+    if (!empty() && back().stride == static_cast<int64_t>(axis.stride) * axis.size) {
+      axes_[count_ - 1] = {back().size * axis.size, axis.stride};
+    } else {
+      Add(axis);
+    }
   }
-}
+
+ private:
+  std::array<Axis, kMaxRank> axes_ = {};
+  uint32_t count_ = 0;
+};
 
 struct Geometry {
-  Axes kept;     // outermost first
+  Axes kept;
   Axes reduced;  // at least one, the closest elements last
   int64_t results = 1;
   int64_t count = 1;  // terms of a result
@@ -109,9 +123,9 @@ absl::StatusOr<Geometry> Geometry::Create(const KernelRequest& request) {
     reach += (shape[i] - 1) * std::abs(stride);
     const Axis axis = {static_cast<uint32_t>(shape[i]), static_cast<int32_t>(stride)};
     if (g.reduced[i]) {
-      reduced.push_back(axis);
+      reduced.Add(axis);
     } else {
-      Append(axis, &result.kept);
+      result.kept.Join(axis);
     }
   }
   if (reach > kMost && result.count > 0) {
@@ -124,8 +138,8 @@ absl::StatusOr<Geometry> Geometry::Create(const KernelRequest& request) {
   const auto step = [](const Axis& axis) { return std::abs(static_cast<int64_t>(axis.stride)); };
   std::stable_sort(reduced.begin(), reduced.end(),
                    [&](const Axis& a, const Axis& b) { return step(a) > step(b); });
-  for (const Axis& axis : reduced) Append(axis, &result.reduced);
-  if (result.reduced.empty()) result.reduced.push_back({static_cast<uint32_t>(g.count), 0});
+  for (const Axis& axis : reduced) result.reduced.Join(axis);
+  if (result.reduced.empty()) result.reduced.Add({static_cast<uint32_t>(g.count), 0});
   const Axis& inner = result.reduced.back();
   result.columns = !result.kept.empty() && result.kept.back().stride != 0 &&
                    (inner.size <= 1 || step(result.kept.back()) < step(inner));
@@ -152,13 +166,13 @@ void AddPass(const Geometry& g, const Pass& pass, const LanePlan& plan, int64_t 
   constants.count = static_cast<uint32_t>(g.count);
   constants.part_count = static_cast<uint32_t>(DivideRoundUp(g.count, parts));
   constants.offset = g.offset;
-  constants.kept_axes = static_cast<uint32_t>(g.kept.size());
-  constants.num_axes = static_cast<uint32_t>(g.kept.size() + g.reduced.size());
+  constants.kept_axes = g.kept.size();
+  constants.num_axes = g.kept.size() + g.reduced.size();
   constants.divisor = static_cast<uint32_t>(pass.divisor);
   constants.inner = FastDivisor(g.reduced.back().size);
   std::copy(g.reduced.begin(), g.reduced.end(),
             std::copy(g.kept.begin(), g.kept.end(), constants.axes.begin()));
-  const auto reduced_axes = static_cast<uint32_t>(std::min<size_t>(g.reduced.size(), 3));
+  const uint32_t reduced_axes = std::min(g.reduced.size(), 3u);
   b->Dispatch(ReducerOf(pass.type, plan.subgroups),
               {plan.group, plan.lanes, plan.columns, pass.op, pass.store, reduced_axes},
               {Read(from), Write(to)}, constants, plan.Grid(g.results, parts));
@@ -178,8 +192,12 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareReduce(const KernelRequest& req
     if (!extremum) result_type = DType::kI64;
   }
   if (kMean && !IsFloating(type.compute)) result_type = DType::kF32;
-  // No elements: there is nothing that could be bound, and nothing is read.
-  const Operand x = g.count == 0 ? b.Workspace(DTypeSize(type.stored)) : b.InputAs(0, type.stored);
+  // Strided elements are read where they lie. Of no elements there is nothing that could be bound,
+  // and nothing is read.
+  const bool in_place = type.stored == request.inputs[0].spec.dtype;
+  const Operand x = g.count == 0 ? b.Workspace(DTypeSize(type.stored))
+                    : in_place   ? b.Input(0)
+                                 : b.InputAs(0, type.stored);
   const Operand y = b.OutputAs(0, result_type);
   const LanePlan plan = g.columns
                             ? LanePlan::ForColumns(b.capabilities(), g.count, g.kept.back().size)
@@ -196,8 +214,8 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareReduce(const KernelRequest& req
     Geometry rest;
     rest.results = g.results;
     rest.count = parts;
-    rest.kept = {{static_cast<uint32_t>(g.results), static_cast<int32_t>(parts)}};
-    rest.reduced = {{static_cast<uint32_t>(parts), 1}};
+    rest.kept.Add({static_cast<uint32_t>(g.results), static_cast<int32_t>(parts)});
+    rest.reduced.Add({static_cast<uint32_t>(parts), 1});
     pass.type = {wide, wide};
     AddPass(rest, pass, LanePlan::ForRows(b.capabilities(), parts), 1, partial, y, &b);
     absl::StrAppend(&description, ", ", parts, " parts");

@@ -3,7 +3,6 @@
 // each lane keeps its first elements, so that lines of up to CACHED * LANES elements are read once.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_control_flow_attributes : require
 #ifdef SUBGROUPS
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -14,6 +13,8 @@
 #include "backends/vulkan/shaders/lanes.glsl"
 #include "backends/vulkan/shaders/line.glsl"
 
+// Loops over these are not marked [[unroll]]: spirv-opt then copies their bodies without NoContraction,
+// and so changes what Exp computes. Drivers unroll them.
 const uint CACHED = 8;
 
 layout(std430, binding = 0) readonly buffer X { Stored x[]; };
@@ -42,7 +43,7 @@ void main() {
 
   T kept[CACHED];
   T largest = -INFINITY;
-  [[unroll]] for (uint k = 0; k < CACHED; ++k) {
+  for (uint k = 0; k < CACHED; ++k) {
     const uint i = LANE + k * LANES;
     if (i < end) {
       kept[k] = Widen(x[first + i * inner]);
@@ -55,7 +56,7 @@ void main() {
   largest = MaxOfLanes(largest);
 
   T sum = ZERO;
-  [[unroll]] for (uint k = 0; k < CACHED; ++k) {
+  for (uint k = 0; k < CACHED; ++k) {
     if (LANE + k * LANES < end) {
       kept[k] -= largest;
       const T power = Exp(kept[k]);
@@ -80,7 +81,7 @@ void main() {
   }
 #else
   const T factor = LOG ? Log(sum) : ONE / sum;
-  [[unroll]] for (uint k = 0; k < CACHED; ++k) {
+  for (uint k = 0; k < CACHED; ++k) {
     const uint i = LANE + k * LANES;
     if (i < end) {
       const T result = LOG ? kept[k] - factor : kept[k] * factor;
