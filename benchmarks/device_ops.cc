@@ -178,8 +178,11 @@ void Main() {
   const std::string name = absl::GetFlag(FLAGS_device);
   const DeviceScope scope(name);
   const DeviceInfo& info = DefaultDevice().info();
-  std::cout << "Ops on " << name << " (" << info.name << ")\n\n"
-            << "| op | size | memory | µs a call | GB/s | GFLOP/s |\n|---|---|---|---|---|---|\n";
+  std::cout << "Ops on " << name << " (" << info.name << ")\n\n";
+  for (const auto& [property, value] : info.properties) {
+    std::cout << "- " << property << ": " << value << "\n";
+  }
+  std::cout << "\n| op | size | memory | µs a call | GB/s | GFLOP/s |\n|---|---|---|---|---|---|\n";
   const std::string only = absl::GetFlag(FLAGS_only);
   for (const Op& op : AllOps()) {
     if (op.name.find(only) == std::string::npos) continue;
