@@ -4,7 +4,8 @@
 //   bazel run -c opt //backends/vulkan/kernels:contraction_benchmark -- --benchmark_filter=plans/
 //
 // Products have the names m x n x k; "dense" is the layout of a layer, y = x w^T. Each iteration
-// submits a recorded command buffer and waits for it. "plans/" runs every plan of a few products, to
+// submits a recorded command buffer and waits for it; "CPU" is the time of all threads, so for a driver
+// that runs on a CPU also of its own. "plans/" runs every plan of a few products, to
 // see whether PlanContraction takes the right one: on a driver that runs on a CPU they are slow.
 #include <cstdint>
 #include <cstdio>
@@ -147,6 +148,7 @@ void Register(const std::string& name, const Work& work, Device& device,
                                  if (!status.ok()) state.SkipWithError(status.ToString().c_str());
                                })
       ->UseRealTime()
+      ->MeasureProcessCPUTime()
       ->Unit(benchmark::kMicrosecond);
 }
 
