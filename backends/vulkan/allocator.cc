@@ -14,7 +14,12 @@ VulkanAllocator::~VulkanAllocator() { pool_->Close(); }
 int64_t VulkanAllocator::alignment() const { return pool_->granule(); }
 
 absl::StatusOr<Ref<Buffer>> VulkanAllocator::Allocate(int64_t bytes, MemoryKind kind) {
-  return pool_->Allocate(bytes, kind);
+  absl::StatusOr<Ref<Buffer>> buffer = pool_->Allocate(bytes, kind);
+  if (absl::IsResourceExhausted(buffer.status()) && reclaim_ != nullptr && reclaim_())
+      [[unlikely]] {
+    return pool_->Allocate(bytes, kind);
+  }
+  return buffer;
 }
 
 AllocatorStats VulkanAllocator::stats() const { return pool_->stats(); }

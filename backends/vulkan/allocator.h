@@ -16,7 +16,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "tandem/backends/vulkan/vulkan_context.h"
@@ -49,9 +51,13 @@ class VulkanAllocator final : public Allocator {
   void ResetPeak() override;
   // Gives blocks without buffers back to the driver.
   void Trim();
+  // `reclaim` is called when there is no room; if it says that it may have made some, the allocation
+  // is tried once more. It holds no lock of the allocator's. Set before the first allocation.
+  void SetReclaim(std::function<bool()> reclaim) { reclaim_ = std::move(reclaim); }
 
  private:
   const std::shared_ptr<MemoryPool> pool_;
+  std::function<bool()> reclaim_;
 };
 
 }  // namespace tandem::vulkan_backend

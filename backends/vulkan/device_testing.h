@@ -55,6 +55,7 @@ class DeviceTest : public testing::TestWithParam<const char*> {
     ASSERT_TRUE(registry_->Register(std::make_unique<VulkanBackend>()).ok());
     ASSERT_TRUE(Set("validation", "sync").ok());
     ASSERT_TRUE(Set("disable", GetParam()).ok());
+    SetOptions();
     absl::StatusOr<Device*> device = registry_->Open("vulkan:0");
     if (absl::IsUnavailable(device.status())) GTEST_SKIP() << device.status();
     ASSERT_TRUE(device.ok()) << device.status();
@@ -65,6 +66,9 @@ class DeviceTest : public testing::TestWithParam<const char*> {
     registry_ = nullptr;
     EXPECT_THAT(ValidationLog::Global().Take(), testing::IsEmpty());
   }
+
+  // Before the device is opened.
+  virtual void SetOptions() {}
 
   VulkanDevice& device() { return *device_; }
   VulkanStream& stream() { return static_cast<VulkanStream&>(device_->default_stream()); }

@@ -73,6 +73,9 @@ absl::StatusOr<std::unique_ptr<VulkanDevice>> VulkanDevice::Create(
   TANDEM_ASSIGN_OR_RETURN(device->programs_,
                           ProgramCache::Create(device->context_, options.cache_dir));
   TANDEM_ASSIGN_OR_RETURN(device->default_stream_, device->CreateStream());
+  // Eager work that is pending holds buffers that nobody else has any more.
+  auto* const stream = static_cast<VulkanStream*>(device->default_stream_.get());
+  device->allocator_.SetReclaim([stream] { return stream->Drain(); });
   return device;
 }
 

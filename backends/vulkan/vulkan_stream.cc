@@ -174,6 +174,14 @@ absl::Status VulkanStream::Flush() {
   return FlushLocked(&let_go);
 }
 
+bool VulkanStream::Drain() {
+  {
+    LightMutexLock lock(&mutex_);
+    if (!HasOpenLocked() && in_flight_.empty()) return false;
+  }
+  return Synchronize(Now()).ok();
+}
+
 VulkanStream::Stats VulkanStream::stats() const {
   LightMutexLock lock(&mutex_);
   Stats stats = stats_;

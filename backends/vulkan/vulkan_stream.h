@@ -59,6 +59,8 @@ class VulkanStream final : public Stream {
 
   // Submits what is open.
   absl::Status Flush();
+  // Waits for everything and lets it go. False if there was nothing.
+  bool Drain();
 
   struct Stats {
     int64_t submissions = 0;  // calls of vkQueueSubmit

@@ -238,6 +238,26 @@ TEST_P(VulkanStreamTest, FailedCreationsLeaveTheStreamUsable) {
   }
 }
 
+class LittleMemoryTest : public DeviceTest {
+ protected:
+  void SetOptions() override {
+    ASSERT_TRUE(Set("block_bytes", "1048576").ok());
+    ASSERT_TRUE(Set("memory_limit", "8388608").ok());
+  }
+};
+INSTANTIATE_TEST_SUITE_P(All, LittleMemoryTest, testing::Values(""), DisableName);
+
+// Pending work is waited for when what it holds is needed.
+TEST_P(LittleMemoryTest, TemporariesOfPendingWorkMakeRoom) {
+  for (int i = 0; i < 100; ++i) {
+    auto temporary = device().allocator().Allocate(1 << 20);
+    ASSERT_TRUE(temporary.ok()) << i << ": " << temporary.status();
+    ASSERT_TRUE(stream().Fill(BufferView::Of(**temporary), i).ok());
+  }
+  EXPECT_EQ(device().allocator().Allocate(1 << 24).status().code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
 TEST_P(VulkanStreamTest, EndsWithWorkPending) {
   Ref<Buffer> x = Make(Iota(64)), y = Make(Iota(64));
   {
