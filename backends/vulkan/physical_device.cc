@@ -111,6 +111,8 @@ void QueryFeatures(const InstanceFunctions& vk, const Extensions& extensions,
   vk.GetPhysicalDeviceFeatures2(device->handle, &features.v1_0);
   device->memory_model =
       features.v1_2.vulkanMemoryModel && features.v1_2.vulkanMemoryModelDeviceScope;
+  device->subgroup_extended_types = features.v1_2.shaderSubgroupExtendedTypes;
+  device->subgroup_broadcast_dynamic_id = features.v1_2.subgroupBroadcastDynamicId;
 
   Capabilities& c = device->capabilities;
   c.float64 = features.v1_0.features.shaderFloat64;
@@ -131,12 +133,15 @@ void QueryProperties(const InstanceFunctions& vk, PhysicalDevice* device) {
       VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES);
   auto subgroup = VkStruct<VkPhysicalDeviceSubgroupProperties>(
       VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES);
+  auto float_controls = VkStruct<VkPhysicalDeviceFloatControlsProperties>(
+      VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES);
   auto maintenance3 = VkStruct<VkPhysicalDeviceMaintenance3Properties>(
       VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES);
   auto properties =
       VkStruct<VkPhysicalDeviceProperties2>(VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2);
   if (device->capabilities.push_descriptors) driver.pNext = &push_descriptor;
-  subgroup.pNext = &driver;
+  float_controls.pNext = &driver;
+  subgroup.pNext = &float_controls;
   maintenance3.pNext = &subgroup;
   properties.pNext = &maintenance3;
   vk.GetPhysicalDeviceProperties2(device->handle, &properties);
@@ -162,7 +167,9 @@ void QueryProperties(const InstanceFunctions& vk, PhysicalDevice* device) {
       VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_VOTE_BIT |
       VK_SUBGROUP_FEATURE_ARITHMETIC_BIT | VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
   Capabilities& c = device->capabilities;
-  c.subgroups = (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0 &&
+  // The extended types, which drivers of 1.2 have, are for kernels of i64.
+  c.subgroups = device->subgroup_extended_types &&
+                (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0 &&
                 (subgroup.supportedOperations & kSubgroupOperations) == kSubgroupOperations;
   c.subgroup_size = c.subgroups ? subgroup.subgroupSize : 1;
   c.max_workgroup_invocations = p.limits.maxComputeWorkGroupInvocations;
@@ -171,6 +178,12 @@ void QueryProperties(const InstanceFunctions& vk, PhysicalDevice* device) {
   c.max_storage_range = p.limits.maxStorageBufferRange;
   c.storage_alignment = static_cast<uint32_t>(p.limits.minStorageBufferOffsetAlignment);
   c.is_cpu = p.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
+  c.keeps_nan = float_controls.shaderSignedZeroInfNanPreserveFloat32 &&
+                (!c.float64 || float_controls.shaderSignedZeroInfNanPreserveFloat64);
+  c.keeps_denormals =
+      float_controls.denormBehaviorIndependence == VK_SHADER_FLOAT_CONTROLS_INDEPENDENCE_ALL &&
+      float_controls.shaderDenormPreserveFloat32 &&
+      (!c.float64 || float_controls.shaderDenormPreserveFloat64);
 }
 
 // UNAVAILABLE with the reason if the device cannot be used.
@@ -292,6 +305,10 @@ VkResult CreateLogicalDevice(const Instance& instance, const PhysicalDevice& phy
   features.v1_2.storageBuffer8BitAccess = capabilities.storage8;
   features.v1_2.shaderInt8 = capabilities.storage8;
   features.v1_2.shaderFloat16 = capabilities.float16;
+  features.v1_2.shaderSubgroupExtendedTypes =
+      capabilities.subgroups && physical.subgroup_extended_types;
+  features.v1_2.subgroupBroadcastDynamicId =
+      capabilities.subgroups && physical.subgroup_broadcast_dynamic_id;
   features.v1_2.timelineSemaphore = VK_TRUE;  // every driver of 1.2 has it
   features.v1_2.vulkanMemoryModel = capabilities.cooperative_matrix;
   features.v1_2.vulkanMemoryModelDeviceScope = capabilities.cooperative_matrix;

@@ -41,8 +41,10 @@ struct PhysicalDevice {
 
   Capabilities capabilities;
   VkPhysicalDeviceMemoryProperties memory = {};
-  bool memory_budget = false;              // VK_EXT_memory_budget
-  bool memory_model = false;               // vulkanMemoryModel and its device scope
+  bool memory_budget = false;            // VK_EXT_memory_budget
+  bool memory_model = false;             // vulkanMemoryModel and its device scope
+  bool subgroup_extended_types = false;  // subgroup operations on 64, 16 and 8 bits, too
+  bool subgroup_broadcast_dynamic_id = false;
   bool portability_subset = false;         // must be enabled where there is one
   int64_t max_allocation_bytes = 1 << 30;  // of one vkAllocateMemory
   int64_t non_coherent_atom_bytes = 256;   // alignment of flushed ranges
