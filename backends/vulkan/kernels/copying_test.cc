@@ -45,7 +45,11 @@ class CopyingTest : public testing::TestWithParam<Variant> {
     EXPECT_EQ(tester_.description().substr(0, kernel.size()), kernel);
   }
 
-  KernelTester tester_{{&RegisterCopyingKernels}, GetParam().restrict};
+  // As on a GPU, whatever the device is.
+  KernelTester tester_{{&RegisterCopyingKernels}, [](Capabilities* c) {
+                         GetParam().restrict(c);
+                         c->is_cpu = false;
+                       }};
 };
 
 TEST_P(CopyingTest, EveryDTypeAndLayout) {
@@ -74,6 +78,19 @@ TEST_P(CopyingTest, Transposes) {
   // NHWC from NCHW and back.
   Check(DType::kF32, {2, 5, 6, 17}, {510, 6, 1, 30}, 0, "transpose");
   Check(DType::kF32, {2, 17, 5, 6}, {510, 1, 102, 17}, 0, "transpose");
+}
+
+// A driver that runs on a CPU takes tiles without shared memory, for what its caches do not hold.
+TEST(CopyingOnCpuTest, TransposesLargeMatrices) {
+  KernelTester tester({&RegisterCopyingKernels}, [](Capabilities* c) { c->is_cpu = true; });
+  if (!tester.available()) GTEST_SKIP() << tester.reason();
+  const TensorSpec large = {DType::kF32, {33, 16500}}, small = {DType::kF32, {33, 165}};
+  const TestTensor x = Restride(RandomTensor(large, 1), {1, 33}, 0);
+  EXPECT_EQ(tester.Run("identity", {}, {x}, {large})[0], x.values);
+  EXPECT_EQ(tester.description(), "transpose, 32x32 tiles of 4 bytes");
+  const TestTensor y = Restride(RandomTensor(small, 1), {1, 33}, 0);
+  EXPECT_EQ(tester.Run("identity", {}, {y}, {small})[0], y.values);
+  EXPECT_EQ(tester.description(), "copy, 2 axes, 4-byte units");
 }
 
 TEST_P(CopyingTest, EightAxes) {
