@@ -7,7 +7,9 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "tandem/backends/vulkan/kernels/fast_divide.h"
 #include "tandem/backends/vulkan/kernels/movement.h"
+#include "tandem/backends/vulkan/kernels/place_many_shaders.h"
 #include "tandem/backends/vulkan/kernels/place_shaders.h"
 #include "tandem/backends/vulkan/vulkan_kernel.h"
 #include "tandem/core/base/status_macros.h"
@@ -27,16 +29,27 @@ struct PlaceAxis {
 };
 using PlaceAxes = absl::InlinedVector<PlaceAxis, kMaxRank>;
 
+// Push constants for up to `kMost` axes, the innermost first.
+template <typename Size, int kMost>
 struct PlaceConstants {
   struct Axis {
-    uint32_t size = 1;
+    Size size = Size(1);
     uint32_t count = 1;
     int32_t begin = 0;
     int32_t step = 1;
   };
-  std::array<Axis, kMaxRank> axes;  // the innermost first
+  std::array<Axis, kMost> axes;
+
+  explicit PlaceConstants(const PlaceAxes& from) {
+    for (size_t i = 0; i < from.size(); ++i) {
+      axes[i] = {static_cast<Size>(from[i].size), static_cast<uint32_t>(from[i].count),
+                 static_cast<int32_t>(from[i].begin), static_cast<int32_t>(from[i].step)};
+    }
+  }
 };
-static_assert(sizeof(PlaceConstants) == 128);
+using FewAxes = PlaceConstants<FastDivisor, 5>;
+using ManyAxes = PlaceConstants<uint32_t, kMaxRank>;
+static_assert(sizeof(FewAxes) == 120 && sizeof(ManyAxes) == 128);
 
 // Fewer axes for the same elements, the innermost first: an axis that is taken whole is one with
 // the next outer axis, if that has no step.
@@ -70,21 +83,23 @@ absl::StatusOr<Ref<const PreparedKernel>> Place(const KernelRequest& request,
   last.size = move.Units(last.size);
   last.count = move.Units(last.count);
   last.begin = move.Units(last.begin);
-  PlaceConstants constants;
-  bool stepped = false;
-  for (size_t i = 0; i < axes.size(); ++i) {
-    constants.axes[i] = {static_cast<uint32_t>(axes[i].size), static_cast<uint32_t>(axes[i].count),
-                         static_cast<int32_t>(axes[i].begin), static_cast<int32_t>(axes[i].step)};
-    stepped = stepped || axes[i].step != 1;
-  }
   const std::array<uint32_t, 2> pattern = UnitPattern(move, y.dtype, value);
   const uint32_t group = GroupSize(b.capabilities());
   // An input without elements has no memory to bind; nothing is read from what is bound instead.
   const Operand from = x.shape.num_elements() > 0 ? b.InputAs(0, move.dtype) : b.Workspace(16);
-  b.Dispatch(PlaceShader(move.unit),
-             {group, static_cast<uint32_t>(axes.size()), stepped, pattern[0], pattern[1]},
-             {Read(from), Write(b.OutputAs(0, move.dtype))}, constants,
-             GroupsFor(move.Units(y.shape.num_elements()), group));
+  const Operand to = b.OutputAs(0, move.dtype);
+  const bool stepped =
+      std::any_of(axes.begin(), axes.end(), [](const PlaceAxis& axis) { return axis.step != 1; });
+  const auto dispatch = [&](const Shader* shader, const auto& constants) {
+    b.Dispatch(shader, {group, static_cast<uint32_t>(axes.size()), stepped, pattern[0], pattern[1]},
+               {Read(from), Write(to)}, constants,
+               GroupsFor(move.Units(y.shape.num_elements()), group));
+  };
+  if (axes.size() <= std::tuple_size_v<decltype(FewAxes::axes)>) {
+    dispatch(PlaceShader(move.unit), FewAxes(axes));
+  } else {
+    dispatch(PlaceManyShader(move.unit), ManyAxes(axes));
+  }
   b.Describe(absl::StrCat("place, ", axes.size(), " axes, ", move.unit, "-byte units"));
   return b.Finish();
 }
