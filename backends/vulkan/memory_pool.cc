@@ -284,20 +284,25 @@ void MemoryPool::DeleteBlock(MemoryBlock* block) const {
 }
 
 bool MemoryPool::DeleteEmptyBlocks(int64_t dedicated_bytes_kept, bool also_shared) {
-  const auto gone = std::remove_if(blocks_.begin(), blocks_.end(), [&](const auto& block) {
-    if (!block->ranges.empty() || (!block->dedicated && !also_shared)) return false;
-    if (block->dedicated && block->reserved_bytes <= dedicated_bytes_kept) {
+  std::vector<std::unique_ptr<MemoryBlock>> kept;
+  kept.reserve(blocks_.size());
+  for (std::unique_ptr<MemoryBlock>& block : blocks_) {
+    bool keep = !block->ranges.empty();
+    if (!keep && block->dedicated && block->reserved_bytes <= dedicated_bytes_kept) {
       dedicated_bytes_kept -= block->reserved_bytes;
-      return false;
+      keep = true;
+    }
+    if (keep || (!block->dedicated && !also_shared)) {
+      kept.push_back(std::move(block));
+      continue;
     }
     stats_.bytes_reserved -= block->reserved_bytes;
     reserved_of_heap_[context_->physical().memory.memoryTypes[block->type].heapIndex] -=
         block->reserved_bytes;
     DeleteBlock(block.get());
-    return true;
-  });
-  const bool any = gone != blocks_.end();
-  blocks_.erase(gone, blocks_.end());
+  }
+  const bool any = kept.size() < blocks_.size();
+  blocks_ = std::move(kept);
   return any;
 }
 
