@@ -42,8 +42,12 @@ ContractionPlan TilePlan(const ContractionShape& shape, const TileSize& tile) {
   plan.thread_rows = tile.thread_rows;
   plan.thread_columns = tile.thread_columns;
   plan.threads = tile.rows / tile.thread_rows * (tile.columns / tile.thread_columns);
-  plan.left_by_four = shape.left_by_four;
-  plan.right_by_four = shape.right_by_four;
+  // Every thread has to fetch something.
+  const auto can_fetch_fours = [&](uint32_t lines) {
+    return lines * plan.block_depth % (4 * plan.threads) == 0;
+  };
+  plan.left_by_four = shape.left_by_four && can_fetch_fours(plan.block_rows);
+  plan.right_by_four = shape.right_by_four && can_fetch_fours(plan.block_columns);
   plan.checked = shape.rows % plan.block_rows != 0 || shape.columns % plan.block_columns != 0 ||
                  shape.depth % plan.block_depth != 0;
   plan.depth_of_part = std::max<int64_t>(shape.depth, 1);

@@ -7,8 +7,13 @@
 //   columns  a thread for each column and a few rows; for few rows, and on drivers that run on a CPU
 //   dot      threads along k; for few elements whose operands both lie along k
 //
-// and for f16 on devices with cooperative matrices the matrix units (matmul only). A long sum with
-// too few work groups is split into parts, which SumParts adds in a fixed order.
+// and for f16 on devices with VK_NV_cooperative_matrix the matrix units (matmul only). That shader is
+// compiled and validated as SPIR-V with the project, but no machine that tests it has such units: it
+// has not run yet, and Capabilities::cooperative_matrix can be disabled. The plan's numbers for GPUs
+// (which tile, when to split) are estimates likewise; those for CPUs are measured
+// (contraction_benchmark.cc).
+//
+// A long sum with too few work groups is split into parts, which SumParts adds in a fixed order.
 //
 //   const ContractionPlan plan = PlanContraction(b.capabilities(), shape);
 //   b.DispatchBytes(shader, SpecializationOf(plan, shape, epilogue), accesses, BytesOf(constants),

@@ -140,6 +140,8 @@ ColumnPlace ColumnAt(uint column) { return TapAt(column); }
 RightStep RightAt(uint k) { return WindowAt(k); }
 T Right(RightStep window, ColumnPlace tap) { return Source(window, tap); }
 
+uint IndexInPlane(Window window, Tap tap) { return window.index; }
+
 void Put(uint row, uint column, T sum) {
   PutAt((group * p.rows + row) * Columns() + column, row, sum);
 }
@@ -164,6 +166,8 @@ ColumnPlace ColumnAt(uint column) { return WindowAt(column); }
 RightStep RightAt(uint k) { return TapAt(k); }
 T Right(RightStep tap, ColumnPlace window) { return Source(window, tap); }
 
+uint IndexInPlane(Tap tap, Window window) { return window.index; }
+
 void Put(uint row, uint column, T sum) {
   const Window window = WindowAt(column);
   const uint y = Quotient(window.index, 3u);
@@ -173,6 +177,16 @@ void Put(uint row, uint column, T sum) {
         row, sum);
 }
 
+#endif
+
+#ifdef TILE
+// Both operands again, four elements at a time: the source only where windows are its elements.
+layout(set = 0, binding = 0) readonly buffer LeftFours { StoredFour left_fours[]; };
+layout(set = 0, binding = 1) readonly buffer SourceFours { StoredFour source_fours[]; };
+T4 LeftFour(RowPlace row, LeftStep step) { return WidenFour(left_fours[(row + step) / 4u]); }
+T4 RightFour(RightStep step, ColumnPlace column) {
+  return WidenFour(source_fours[(column.base + step.base + IndexInPlane(step, column)) / 4u]);
+}
 #endif
 
 #if defined(TILE)

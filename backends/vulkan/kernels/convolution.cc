@@ -128,6 +128,14 @@ void SetDivisors(const std::array<int64_t, 4>& divisors, Constants* c) {
   }
 }
 
+// Whether the matrix of windows is the image itself: one tap, stride 1, no padding.
+bool WindowsAreElements(const Conv2dGeometry& g) {
+  const auto is_identity = [](const WindowAxis& w) {
+    return w.kernel == 1 && w.stride == 1 && w.pad_before == 0 && w.pad_after == 0;
+  };
+  return is_identity(g.height) && is_identity(g.width);
+}
+
 // conv2d and the gradient of its weight walk the same windows.
 Piece WindowsPiece(const Conv2dGeometry& g, Direction direction) {
   Piece piece;
@@ -163,6 +171,9 @@ Piece WindowsPiece(const Conv2dGeometry& g, Direction direction) {
     std::swap(s.columns, s.depth);
     s.right_along_k = false;
   }
+  // The weight is a matrix of `depth` columns, the gradient of the output one of `windows`.
+  s.left_by_four = (direction == Direction::kForward ? s.depth : windows) % 4 == 0;
+  s.right_by_four = WindowsAreElements(g) && windows % 4 == 0;
   return piece;
 }
 
@@ -194,6 +205,12 @@ Piece PhasePiece(const Conv2dGeometry& g, const Phase& y, const Phase& x) {
   s.rows = g.group_in_channels();
   s.columns = g.batch * y.positions * x.positions;
   s.depth = g.group_out_channels() * y.taps * x.taps;
+  if (WindowsAreElements(g)) {
+    // The weight is a matrix of `depth` rows.
+    s.left_along_k = false;
+    s.left_by_four = s.rows % 4 == 0;
+    s.right_by_four = g.height.output * g.width.output % 4 == 0;
+  }
   return piece;
 }
 
@@ -223,8 +240,9 @@ absl::StatusOr<Problem> ProblemOf(const KernelRequest& request) {
   TANDEM_RETURN_IF_ERROR(CheckReach(request, g));
   const DType dtype = request.inputs[0].spec.dtype;
   p.compute = FloatComputeType(dtype);
-  const bool native = dtype == p.compute ||
-                      static_cast<const VulkanDevice&>(request.device).capabilities().storage16;
+  const Capabilities& capabilities =
+      static_cast<const VulkanDevice&>(request.device).capabilities();
+  const bool native = dtype == p.compute || capabilities.storage16;
   p.stored = native ? dtype : p.compute;
   if (!input) {
     p.pieces.push_back(WindowsPiece(g, p.direction));
@@ -238,7 +256,12 @@ absl::StatusOr<Problem> ProblemOf(const KernelRequest& request) {
     // Memory is filled by 32-bit words.
     if (p.fill) p.stored = p.compute;
   }
-  for (Piece& piece : p.pieces) piece.shape.dtype = p.compute;
+  const bool fours = capabilities.storage_alignment >= 4 * DTypeSize(p.stored);
+  for (Piece& piece : p.pieces) {
+    piece.shape.dtype = p.compute;
+    piece.shape.left_by_four &= fours;
+    piece.shape.right_by_four &= fours;
+  }
   return p;
 }
 

@@ -304,19 +304,27 @@ TEST_F(ConvolutionPlansTest, Strides) {
 }
 
 TEST_F(ConvolutionPlansTest, WholeTiles) {
+  few_plans = true;
   // 32 rows, 64 columns, sums of 32.
   CheckAll({{1, 32, 8, 8}, {32, 32, 1, 1}});
-  EXPECT_TRUE(descriptions_.contains("conv2d tile 32x32x16, unchecked"));
+  for (const char* op : {"conv2d", "conv2d_backward_input", "conv2d_backward_weight"}) {
+    const std::string tile = std::string(op) + " tile 32x32x16";
+    EXPECT_TRUE(descriptions_.contains(tile + ", unchecked"));
+    EXPECT_TRUE(descriptions_.contains(tile + ", left by four, right by four, unchecked"));
+  }
 }
 
 TEST_F(ConvolutionPlansTest, DTypes) {
   few_plans = true;
   for (DType dtype : {DType::kF64, DType::kF16, DType::kBF16}) {
     CheckAll({{2, 4, 6, 6}, {5, 4, 3, 3}, {1, 1}, {1, 1}}, dtype);
+    // Four elements a fetch, in every operand.
+    CheckAll({{2, 8, 6, 6}, {12, 4, 1, 1}, {1, 1}, {0, 0}, {1, 1}, 2}, dtype);
   }
 }
 
 TEST_F(ConvolutionPlansTest, BiasAndActivation) {
+  few_plans = true;
   const Problem p({{2, 8, 7, 9}, {6, 4, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 2}, DType::kF32);
   const TestTensor bias = RandomTensor({DType::kF32, {6}}, 4);
   const TensorSpec& y_spec = p.grad.layout.spec;

@@ -177,7 +177,7 @@ absl::Status CheckReach(absl::string_view name, const Problem& p, const Side& si
 
 // Whether four elements along the side's contiguous axis are one aligned vector.
 bool ByFour(const Problem& p, const Side& side, int64_t lines, const Capabilities& capabilities) {
-  if (p.stored != DType::kF32 || capabilities.storage_alignment < 16 || side.offset % 4 != 0) {
+  if (capabilities.storage_alignment < 4 * DTypeSize(p.stored) || side.offset % 4 != 0) {
     return false;
   }
   for (const int64_t stride : side.batch) {

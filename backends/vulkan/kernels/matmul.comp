@@ -63,13 +63,14 @@ RightStep RightAt(uint k) { return k * p.right_k; }
 T Left(RowPlace row, LeftStep step) { return Widen(left_elements[row + step]); }
 T Right(RightStep step, ColumnPlace column) { return Widen(right_elements[step + column]); }
 
-#if defined(TILE) && defined(DTYPE_F32) && !defined(STORE_F16) && !defined(STORE_BF16)
-#define HAS_VECTORS
-#define T4 vec4
-layout(set = 0, binding = 0) readonly buffer LeftFours { vec4 left_fours[]; };
-layout(set = 0, binding = 1) readonly buffer RightFours { vec4 right_fours[]; };
-vec4 LeftFour(RowPlace row, LeftStep step) { return left_fours[(row + step) / 4u]; }
-vec4 RightFour(RightStep step, ColumnPlace column) { return right_fours[(step + column) / 4u]; }
+#ifdef TILE
+// Both operands again, four elements at a time.
+layout(set = 0, binding = 0) readonly buffer LeftFours { StoredFour left_fours[]; };
+layout(set = 0, binding = 1) readonly buffer RightFours { StoredFour right_fours[]; };
+T4 LeftFour(RowPlace row, LeftStep step) { return WidenFour(left_fours[(row + step) / 4u]); }
+T4 RightFour(RightStep step, ColumnPlace column) {
+  return WidenFour(right_fours[(step + column) / 4u]);
+}
 #endif
 
 void Put(uint row, uint column, T sum) {

@@ -308,6 +308,13 @@ TEST_F(MatmulPlansTest, DTypes) {
   for (DType dtype : {DType::kF64, DType::kF16, DType::kBF16, DType::kI32, DType::kI64}) {
     const TestTensor a = Random(dtype, {35, 41}, 1), b = Random(dtype, {41, 38}, 2);
     ForPlans([&] { Check(tester_, a, b); }, {a.layout.spec, b.layout.spec}, {dtype, {35, 38}});
+    // Four elements a fetch.
+    const TestTensor c = Random(dtype, {36, 44}, 1), d = Random(dtype, {40, 44}, 2);
+    ForPlans(
+        [&] {
+          Check(tester_, c, d, {false, true});
+        },
+        {c.layout.spec, d.layout.spec}, {dtype, {36, 40}}, {false, true});
   }
 }
 

@@ -1,5 +1,6 @@
 // Tiles of [BM, BN] outputs, both operands staged in shared memory BK deep, TM x TN sums a thread.
-// See contraction.glsl.
+// See contraction.glsl. Besides what stands there, the shader defines LeftFour and RightFour, which
+// fetch four elements along the axis on which they are neighbours.
 //
 // The next tiles are fetched into registers while the present ones are summed. Rows and columns
 // behind the last are read again as the last, and not stored; steps behind the last are zeros.
@@ -81,14 +82,11 @@ void main() {
       const uint k = k0 + (LEFT_ALONG_K ? left_fast : left_line + i * LEFT_LINES);
       const RowPlace row = rows[LEFT_ALONG_K ? i : 0u];
       const bool inside = !CHECKED || k < last;
-#ifdef HAS_VECTORS
       if (LEFT_BY_FOUR) {
         T4 four = T4(ZERO);
         if (inside) four = LeftFour(row, LeftAt(k));
         [[unroll]] for (uint j = 0; j < 4u; ++j) left_next[i * LEFT_VECTOR + j % LEFT_VECTOR] = four[j];
-      } else
-#endif
-      {
+      } else {
         left_next[i] = ZERO;
         if (inside) left_next[i] = Left(row, LeftAt(k));
       }
@@ -97,14 +95,11 @@ void main() {
       const uint k = k0 + (RIGHT_ALONG_K ? right_fast : right_line + i * RIGHT_LINES);
       const ColumnPlace column = columns[RIGHT_ALONG_K ? i : 0u];
       const bool inside = !CHECKED || k < last;
-#ifdef HAS_VECTORS
       if (RIGHT_BY_FOUR) {
         T4 four = T4(ZERO);
         if (inside) four = RightFour(RightAt(k), column);
         [[unroll]] for (uint j = 0; j < 4u; ++j) right_next[i * RIGHT_VECTOR + j % RIGHT_VECTOR] = four[j];
-      } else
-#endif
-      {
+      } else {
         right_next[i] = ZERO;
         if (inside) right_next[i] = Right(RightAt(k), column);
       }
