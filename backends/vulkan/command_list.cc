@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "tandem/core/base/status_macros.h"
 
 namespace tandem::vulkan_backend {
@@ -62,8 +63,8 @@ absl::Status CommandList::Init() {
 }
 
 absl::Status CommandList::Begin(Use use) {
-  TANDEM_RETURN_IF_ERROR(context_->Check(vk_.ResetCommandPool(context_->device(), pool_, 0),
-                                         "vkResetCommandPool"));
+  TANDEM_RETURN_IF_ERROR(
+      context_->Check(vk_.ResetCommandPool(context_->device(), pool_, 0), "vkResetCommandPool"));
   descriptors_.Reset();
   hazards_.Clear();
   stages_ = 0;
@@ -95,14 +96,13 @@ absl::Status CommandList::Dispatch(const VulkanProgram& program, VkPipeline pipe
     vk_.UpdateDescriptorSetWithTemplate(context_->device(), set, layout.update_template(),
                                         bindings.data());
   }
-  MemoryAccess accesses[kMaxBindings];
-  size_t num_accesses = 0;
+  absl::InlinedVector<MemoryAccess, 16> accesses;
   for (size_t i = 0; i < bindings.size(); ++i) {
     const bool read = (reads >> i) & 1;
     const bool write = (writes >> i) & 1;
-    if (read || write) accesses[num_accesses++] = AccessOf(bindings[i], read, write);
+    if (read || write) accesses.push_back(AccessOf(bindings[i], read, write));
   }
-  Order({accesses, num_accesses}, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT);
+  Order(accesses, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT);
 
   if (pipeline != pipeline_) {
     vk_.CmdBindPipeline(commands_, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);

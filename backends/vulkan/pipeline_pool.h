@@ -5,19 +5,21 @@
 //   pool.CompileAhead(program);
 //
 // Whoever needs a pipeline that no thread has begun makes it himself, so nothing ever waits for the
-// pool's queue. Threads start with the first program.
+// pool's queue, and where the system has no thread left there are fewer or none. Threads start with
+// the first programs.
 //
 // Thread rules: all methods from any thread.
 #ifndef TANDEM_BACKENDS_VULKAN_PIPELINE_POOL_H_
 #define TANDEM_BACKENDS_VULKAN_PIPELINE_POOL_H_
 
+#include <pthread.h>
+
+#include <condition_variable>
 #include <deque>
 #include <memory>
-#include <thread>
+#include <mutex>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "tandem/backends/vulkan/pipeline_cache.h"
 #include "tandem/backends/vulkan/vulkan_program.h"
 #include "tandem/core/base/ref.h"
@@ -35,15 +37,18 @@ class PipelinePool {
   void CompileAhead(Ref<const VulkanProgram> program);
 
  private:
+  // With mutex_ held.
+  void StartThread();
   void Work();
 
   const std::shared_ptr<PipelineCache> pipelines_;
-  absl::Mutex mutex_;
-  absl::CondVar wake_;
-  std::deque<Ref<const VulkanProgram>> queue_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
-  int idle_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
+  // The rest is guarded by it.
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Ref<const VulkanProgram>> queue_;
+  std::vector<pthread_t> threads_;
+  int idle_ = 0;
+  bool stop_ = false;
 };
 
 }  // namespace tandem::vulkan_backend

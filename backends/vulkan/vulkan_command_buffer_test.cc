@@ -95,6 +95,24 @@ TEST_P(VulkanCommandBufferTest, SlotsThatAreOneBuffer) {
   EXPECT_EQ(Read(*a), Iota(1000, 5));
 }
 
+// More than one pool has descriptor sets for, and recorded again into the same list.
+TEST_P(VulkanCommandBufferTest, ManySteps) {
+  constexpr int kSteps = 300;
+  Ref<CommandBuffer> commands = NewCommands(2);
+  for (int i = 0; i < kSteps; ++i) {
+    ASSERT_TRUE(Scale(*commands, BufferView::Slot(i % 2, 0, 256),
+                      BufferView::Slot((i + 1) % 2, 0, 256), 1, 1)
+                    .ok());
+  }
+  ASSERT_TRUE(commands->Finish().ok());
+  Ref<Buffer> y = Make(Iota(64));
+  for (size_t i = 0; i < VulkanCommandBuffer::kMaxLists + 2; ++i) {
+    Ref<Buffer> x = Make(Iota(64, static_cast<int>(i)));
+    ASSERT_TRUE(stream().Submit(commands, {BufferView::Of(*x), BufferView::Of(*y)}).ok());
+    EXPECT_EQ(Read(*x), Iota(64, static_cast<int>(i) + kSteps));
+  }
+}
+
 TEST_P(VulkanCommandBufferTest, SlotsWithOffsets) {
   const int64_t unit = device().info().alignment;
   Ref<CommandBuffer> commands = NewCommands(1);

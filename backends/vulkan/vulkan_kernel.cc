@@ -62,8 +62,9 @@ absl::Status KernelBuilder::Kernel::Record(CommandRecorder& recorder,
                                            absl::Span<const BufferView> inputs,
                                            absl::Span<const BufferView> outputs,
                                            const BufferView& workspace) const {
-  BufferView views[kMaxBindings];
+  absl::InlinedVector<BufferView, 16> views;
   for (const Step& step : steps) {
+    views.resize(step.num_accesses);
     for (uint32_t i = 0; i < step.num_accesses; ++i) {
       const Operand& operand = operands[step.first_access + i];
       BufferView& view = views[i];
@@ -91,7 +92,7 @@ absl::Status KernelBuilder::Kernel::Record(CommandRecorder& recorder,
     }
     TANDEM_RETURN_IF_ERROR(recorder.Record(
         {.program = step.program.get(),
-         .bindings = {views, step.num_accesses},
+         .bindings = views,
          .reads = step.reads,
          .writes = step.writes,
          .constants = {constants.data() + step.first_constant, step.constants_bytes},
