@@ -37,6 +37,10 @@ struct Capabilities {
   int64_t max_storage_range = 1 << 27;  // bytes of one binding
   uint32_t storage_alignment = 256;     // bytes, of a binding's offset
   bool is_cpu = false;                  // a software driver: prefer few, long work groups
+  // What shaders may ask for of f32, and of f64 where there is f64: NaN, infinities and the sign of
+  // zero kept (shaderSignedZeroInfNanPreserve), subnormal numbers kept (shaderDenormPreserve).
+  bool keeps_nan = false;
+  bool keeps_denormals = false;
 
   // Whether kernels may compute with this dtype (f16 and bf16 compute as f32, small integers as
   // i32; how they are stored is the storage's business, which always works).

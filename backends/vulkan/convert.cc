@@ -29,6 +29,8 @@ absl::StatusOr<const Shader*> ConvertShader(VulkanDevice& device, DType from, DT
   ElementwiseVariant variant;
   variant.inputs = {InputAccess::kVector};
   variant.width = kWidth;
+  variant.keeps_nan = device.capabilities().keeps_nan;
+  variant.keeps_denormals = device.capabilities().keeps_denormals;
   TANDEM_ASSIGN_OR_RETURN(GlslSource source, PrintElementwise(expr, variant));
   source.name = absl::StrCat("convert_", DTypeName(from), "_", DTypeName(to));
   return device.compiler().Compile(source);
@@ -40,9 +42,11 @@ absl::StatusOr<Ref<const VulkanProgram>> ConvertProgram(VulkanDevice& device, DT
                                                         DType to) {
   // Shaders live as long as the process, whatever device they were first made for; but whether a
   // device can run them is to be asked each time.
-  thread_local std::array<std::array<const Shader*, kNumDTypes>, kNumDTypes> shaders = {};
-  const Shader*& shader = shaders[static_cast<int>(from)][static_cast<int>(to)];
+  thread_local std::array<const Shader*, 4 * kNumDTypes* kNumDTypes> shaders = {};
   const Capabilities& capabilities = device.capabilities();
+  const int controls = (capabilities.keeps_nan ? 1 : 0) + (capabilities.keeps_denormals ? 2 : 0);
+  const Shader*& shader =
+      shaders[(controls * kNumDTypes + static_cast<int>(from)) * kNumDTypes + static_cast<int>(to)];
   const bool certain = capabilities.float64 && capabilities.int64;
   if (shader == nullptr || !certain) {
     TANDEM_ASSIGN_OR_RETURN(const Shader* found, ConvertShader(device, from, to));

@@ -97,6 +97,16 @@ absl::StatusOr<const Shader*> CompileExpression(const ScalarExpr& expr, absl::st
   return device.compiler().Compile(source);
 }
 
+// Four elements an invocation, but one for expressions so long that four would not fit registers.
+int WidthFor(const ScalarExpr& expr) {
+  constexpr size_t kLong = 96;  // instructions
+  if (expr.instructions.size() <= kLong) return 4;
+  for (const ScalarExpr::Output& output : expr.outputs) {
+    if (DTypeSize(output.dtype) < 4) return 4;
+  }
+  return 1;
+}
+
 absl::StatusOr<ScalarExpr> ExprOf(const KernelRequest& request) {
   absl::InlinedVector<DType, 8> dtypes;
   for (const TensorLayout& input : request.inputs) dtypes.push_back(input.spec.dtype);
@@ -160,8 +170,9 @@ absl::StatusOr<const Shader*> ShaderOf(const KernelRequest& request,
   key.output = request.outputs[0].spec.dtype;
   key.num_inputs = static_cast<uint8_t>(num_inputs);
   key.rank = static_cast<uint8_t>(variant.rank);
-  key.flags = static_cast<uint8_t>(variant.width | (variant.whole_vectors ? 8 : 0) |
-                                   (variant.parameter_buffer ? 16 : 0));
+  key.flags = static_cast<uint8_t>(
+      variant.width | (variant.whole_vectors ? 8 : 0) | (variant.parameter_buffer ? 16 : 0) |
+      (variant.keeps_nan ? 32 : 0) | (variant.keeps_denormals ? 64 : 0));
   for (size_t i = 0; i < num_inputs; ++i) {
     key.inputs[i] = request.inputs[i].spec.dtype;
     key.accesses[i] = variant.inputs[i];
@@ -237,8 +248,9 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareExpression(const ScalarExpr& ex
                                                             VulkanDevice& device, int width) {
   TANDEM_RETURN_IF_ERROR(expr.Verify());
   TANDEM_RETURN_IF_ERROR(CheckLayouts(expr, inputs, outputs));
-  TANDEM_ASSIGN_OR_RETURN(ElementwisePlan plan, PlanElementwise("expression", inputs, outputs,
-                                                                device.capabilities(), width));
+  TANDEM_ASSIGN_OR_RETURN(ElementwisePlan plan,
+                          PlanElementwise("expression", inputs, outputs, device.capabilities(),
+                                          width != 0 ? width : WidthFor(expr)));
   if (plan.groups == 0) return NothingToDo(std::move(plan));
   TANDEM_ASSIGN_OR_RETURN(const Shader* shader,
                           CompileExpression(expr, "expression", plan.variant, device));

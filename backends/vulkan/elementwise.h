@@ -30,8 +30,8 @@ absl::Status RegisterElementwiseKernels(KernelRegistry* kernels);
 absl::StatusOr<Ref<const PreparedKernel>> PrepareElementwise(const KernelRequest& request);
 
 // A kernel for an expression itself, such as a fused chain, with any number of outputs of one shape:
-// one dispatch. `width` is for tests: elements an invocation computes, 1 or 4; 0 is the choice of
-// the device. INVALID_ARGUMENT if the layouts do not fit the expression, UNIMPLEMENTED if the device
+// one dispatch. `width`: elements that an invocation computes, 1 or 4; 0 is what suits the length
+// of the expression. INVALID_ARGUMENT if the layouts do not fit the expression, UNIMPLEMENTED if the device
 // lacks a type of it, RESOURCE_EXHAUSTED if they are too large.
 absl::StatusOr<Ref<const PreparedKernel>> PrepareExpression(const ScalarExpr& expr,
                                                             absl::Span<const TensorLayout> inputs,

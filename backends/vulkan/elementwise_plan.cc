@@ -91,14 +91,6 @@ absl::Status TooLarge(absl::string_view name, const TensorSpec& spec, absl::stri
       name, ": ", spec.ToString(), " is too large for this device: ", rule, "; split the tensor"));
 }
 
-int WidthFor(absl::Span<const TensorLayout> outputs, const Capabilities& capabilities) {
-  for (const TensorLayout& output : outputs) {
-    if (DTypeSize(output.spec.dtype) < 4) return 4;
-  }
-  // Where invocations are lanes of a CPU's vectors, loads of a lane are not joined.
-  return capabilities.is_cpu ? 1 : 4;
-}
-
 }  // namespace
 
 absl::StatusOr<ElementwisePlan> PlanElementwise(absl::string_view name,
@@ -116,8 +108,10 @@ absl::StatusOr<ElementwisePlan> PlanElementwise(absl::string_view name,
                       absl::StrCat("it binds ", capabilities.max_storage_range, " bytes"));
     }
   }
-  variant.width = width != 0 ? width : WidthFor(outputs, capabilities);
+  variant.width = width != 0 ? width : 4;
   variant.trigonometry_in_f64 = capabilities.float64;
+  variant.keeps_nan = capabilities.keeps_nan;
+  variant.keeps_denormals = capabilities.keeps_denormals;
 
   absl::InlinedVector<Walk, 4> walks;
   bool strided = false;

@@ -42,8 +42,8 @@ struct ElementwisePlan {
   int64_t groups = 0;                    // work groups
 };
 
-// Outputs are contiguous and have the same shape; inputs broadcast to it. `width` is 1 or 4, or 0 for
-// what suits the device. INVALID_ARGUMENT if an input does not broadcast; RESOURCE_EXHAUSTED if there
+// Outputs are contiguous and have the same shape; inputs broadcast to it. `width` is 1 or 4; 0
+// is 4, which is faster on GPUs and, with fewer invocations to manage, on CPUs. INVALID_ARGUMENT if an input does not broadcast; RESOURCE_EXHAUSTED if there
 // are 2^31 or more elements, or more bytes than the device binds.
 absl::StatusOr<ElementwisePlan> PlanElementwise(absl::string_view name,
                                                 absl::Span<const TensorLayout> inputs,

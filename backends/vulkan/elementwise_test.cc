@@ -306,6 +306,19 @@ TEST_F(ElementwiseTest, TwoStridedInputsAndTheirParametersInABuffer) {
   for (int width : {1, 4}) tester().Check(expr, inputs, shape, 0, width);
 }
 
+TEST_F(ElementwiseTest, LongExpressionsTakeOneElementAnInvocation) {
+  ScalarBuilder b;
+  ScalarValue x = b.Input(0, DType::kF32);
+  for (int i = 0; i < 100; ++i) x = b.Add(b.Constant(i, x.type), x);
+  b.Output(x, DType::kF32);
+  const ScalarExpr expr = *b.Finish();
+  const TensorLayout layout = TensorLayout::Contiguous({DType::kF32, {1001}});
+  const auto kernel = PrepareExpression(expr, {layout}, {layout}, tester().device());
+  ASSERT_TRUE(kernel.ok()) << kernel.status();
+  EXPECT_THAT((*kernel)->description(), HasSubstr("width 1"));
+  tester().Check(expr, {tester().RandomArray(DType::kF32, {1001})}, {1001});
+}
+
 TEST_F(ElementwiseTest, OutputOnItsInput) {
   for (DType dtype : {DType::kF32, DType::kF16}) {
     const int64_t n = 1003;

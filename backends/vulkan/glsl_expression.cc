@@ -223,6 +223,7 @@ std::string Expression(const ScalarInstruction& i, const ScalarExpr& expr) {
 
 void AddNeedsOf(const ScalarInstruction& i, const ScalarExpr& expr, GlslNeeds* needs) {
   const ScalarType from = i.a >= 0 ? expr.instructions[i.a].type : i.type;
+  needs->f32 |= i.type == ScalarType::kF32;
   needs->f64 |= i.type == ScalarType::kF64;
   needs->i64 |= i.type == ScalarType::kI64;
   const bool narrow = i.type == ScalarType::kF32;

@@ -20,6 +20,7 @@ namespace tandem::vulkan_backend {
 
 // What an expression uses beyond GLSL itself.
 struct GlslNeeds {
+  bool f32 = false;
   bool f64 = false;  // values of the type
   bool i64 = false;
   bool classify = false;  // the files of shaders/ with these names

@@ -73,6 +73,7 @@ class Printer {
     Line("#version 450");
     Line("#extension GL_GOOGLE_include_directive : require");
     if (needs_.i64) text_ += kInt64Extensions;
+    PrintFloatControls();
     if (needs_.f64) Line("#define TANDEM_USE_F64");
     if (needs_.i64) Line("#define TANDEM_USE_I64");
     if (needs_.classify) Include("classify");
@@ -86,6 +87,20 @@ class Printer {
       Include("trig_f32");
     }
     Line("layout(local_size_x_id = 0) in;");
+  }
+
+  // Execution modes of SPV_KHR_float_controls by their numbers, for GLSL has no words for them. The
+  // compiler takes each mode once, for one width.
+  void PrintFloatControls() {
+    if (!needs_.f32 && !needs_.f64) return;
+    if (!variant_.keeps_nan && !variant_.keeps_denormals) return;
+    const auto mode = [this](int capability, int number) {
+      Line("spirv_execution_mode(extensions = [\"SPV_KHR_float_controls\"], capabilities = [",
+           capability, "], ", number, ", ", needs_.f32 ? 32 : 64, ");");
+    };
+    Line("#extension GL_EXT_spirv_intrinsics : require");
+    if (variant_.keeps_denormals) mode(4464, 4459);  // DenormPreserve
+    if (variant_.keeps_nan) mode(4466, 4461);        // SignedZeroInfNanPreserve
   }
 
   void PrintParameters() {

@@ -49,6 +49,10 @@ struct ElementwiseVariant {
   bool parameter_buffer = false;
   // f32's sin and cos are computed in f64, with the CPU's bits. Else within 4 ulp in f32.
   bool trigonometry_in_f64 = false;
+  // The driver is told to keep NaN, infinities and the sign of zero, and subnormal numbers: of f32, or
+  // of f64 where there is no f32. (It must be able to; Capabilities say so.)
+  bool keeps_nan = false;
+  bool keeps_denormals = false;
 
   friend bool operator==(const ElementwiseVariant&, const ElementwiseVariant&) = default;
 };

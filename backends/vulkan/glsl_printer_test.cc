@@ -1,5 +1,6 @@
 #include "tandem/backends/vulkan/glsl_printer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -145,6 +146,27 @@ TEST(GlslPrinterTest, MovesNeedNoTypes) {
   EXPECT_FALSE(CanCompute(cast, capabilities));
   capabilities.float64 = true;
   EXPECT_TRUE(CanCompute(cast, capabilities));
+}
+
+TEST(GlslPrinterTest, FloatControls) {
+  ElementwiseVariant variant;
+  variant.inputs = {InputAccess::kFlat, InputAccess::kFlat};
+  variant.keeps_nan = true;
+  const std::string text = PrintElementwise(AddF32(), variant)->text;
+  EXPECT_THAT(text, HasSubstr("capabilities = [4466], 4461, 32);"));
+  EXPECT_THAT(text, Not(HasSubstr("4459")));
+  variant.keeps_denormals = true;
+  ShaderCompiler compiler;
+  const auto shader = compiler.Compile(*PrintElementwise(AddF32(), variant));
+  ASSERT_TRUE(shader.ok()) << shader.status();
+  // OpExecutionMode has three words and number 16: the entry point, the mode, the width.
+  int modes = 0;
+  const absl::Span<const uint32_t> words = (*shader)->spirv;
+  for (size_t i = 5; i + 3 < words.size(); i += std::max(words[i] >> 16, 1u)) {
+    const bool is_mode = (words[i] & 0xFFFF) == 16;
+    if (is_mode && (words[i + 2] == 4461 || words[i + 2] == 4459)) modes += words[i + 3] == 32;
+  }
+  EXPECT_EQ(modes, 2);
 }
 
 TEST(GlslPrinterTest, VariantsThatDoNotFit) {

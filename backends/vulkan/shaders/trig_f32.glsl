@@ -15,13 +15,15 @@ int ReduceAngleF32(float x, out float r, out float tail) {
   // x = mantissa 2^exponent. Bits of 2/pi that give multiples of 4 do not matter; the product of the
   // mantissa with the 96 bits after them, modulo 2^96, is the angle in quadrants times 2^94.
   const int first = int(bits >> 23) - 150 - 2;
+  uint window[6];
+  TwoOverPiNear(first, window);
   uint high, low, carry0, carry1;
-  umulExtended(TwoOverPiBits(first + 64), mantissa, high, low);
+  umulExtended(window[2], mantissa, high, low);
   const uint p0 = low;
   const uint from0 = high;
-  umulExtended(TwoOverPiBits(first + 32), mantissa, high, low);
+  umulExtended(window[1], mantissa, high, low);
   const uint p1 = uaddCarry(low, from0, carry0);
-  const uint p2 = TwoOverPiBits(first) * mantissa + high + carry0;
+  const uint p2 = window[0] * mantissa + high + carry0;
   const int n = int((p2 + 0x20000000u) >> 30);
   // The rest is a fraction in [-1/2, 1/2) of a quadrant, in 64 bits.
   uint f1 = p2 << 2 | p1 >> 30, f0 = p1 << 2 | p0 >> 30;

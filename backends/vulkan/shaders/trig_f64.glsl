@@ -16,26 +16,32 @@ struct ReducedAngle {
   double tail;
 };
 
-// For finite |x| >= 1.
-ReducedAngle ReduceLargeAngle(double x) {
+// For finite |x| >= 2^20. `near`: |x| is below 2^128, for which fewer bits of 2/pi are looked at.
+ReducedAngle ReduceLargeAngle(double x, bool near) {
   const uvec2 bits = unpackDouble2x32(x);
   const uint mantissa_high = (bits.y & 0x000FFFFFu) | 0x00100000u;
   const int exponent = int((bits.y >> 20) & 0x7FFu) - 1075;  // |x| = mantissa 2^exponent
   // Bits of 2/pi that give multiples of 4 do not matter. The product of the mantissa with the 192
   // bits after them, modulo 2^192, is the angle in quadrants, 2^190 of it being one. Words from the
   // lowest up.
+  uint window[6];  // highest first
+  if (near) {
+    TwoOverPiNear(exponent - 2, window);
+  } else {
+    TwoOverPiFar(exponent - 2, window);
+  }
   uint product[6];
   uint carry = 0u;
-  for (int i = 0; i < 6; ++i) {
+  [[unroll]] for (int i = 0; i < 6; ++i) {
     uint high, low, c;
-    umulExtended(TwoOverPiBits(exponent - 2 + 32 * (5 - i)), bits.x, high, low);
+    umulExtended(window[5 - i], bits.x, high, low);
     product[i] = uaddCarry(low, carry, c);
     carry = high + c;
   }
   carry = 0u;
-  for (int i = 1; i < 6; ++i) {
+  [[unroll]] for (int i = 1; i < 6; ++i) {
     uint high, low, c0, c1;
-    umulExtended(TwoOverPiBits(exponent - 2 + 32 * (6 - i)), mantissa_high, high, low);
+    umulExtended(window[6 - i], mantissa_high, high, low);
     product[i] = uaddCarry(product[i], low, c0);
     product[i] = uaddCarry(product[i], carry, c1);
     carry = high + c0 + c1;
@@ -43,27 +49,26 @@ ReducedAngle ReduceLargeAngle(double x) {
   // To the nearest quadrant; the rest is a fraction in [-1/2, 1/2), here its highest 128 bits.
   int n = int((product[5] + 0x20000000u) >> 30);
   uint f[4];  // lowest first
-  for (int i = 0; i < 4; ++i) f[i] = product[i + 2] << 2 | product[i + 1] >> 30;
+  [[unroll]] for (int i = 0; i < 4; ++i) f[i] = product[i + 2] << 2 | product[i + 1] >> 30;
   const bool negative = int(f[3]) < 0;
   if (negative) {
     uint plus = 1u;
-    for (int i = 0; i < 4; ++i) f[i] = uaddCarry(~f[i], plus, plus);
+    [[unroll]] for (int i = 0; i < 4; ++i) f[i] = uaddCarry(~f[i], plus, plus);
   }
   // Normalized, so that close to a multiple of pi/2 no bits are lost: doubles come as near as 2^-62.
   int zeros = 0;
-  for (int i = 0; i < 3 && f[3] == 0u; ++i) {
-    f[3] = f[2];
-    f[2] = f[1];
-    f[1] = f[0];
-    f[0] = 0u;
-    zeros += 32;
+  [[unroll]] for (int i = 0; i < 3; ++i) {
+    const bool empty = f[3] == 0u;
+    f[3] = empty ? f[2] : f[3];
+    f[2] = empty ? f[1] : f[2];
+    f[1] = empty ? f[0] : f[1];
+    f[0] = empty ? 0u : f[0];
+    zeros += empty ? 32 : 0;
   }
   const int shift = f[3] == 0u ? 31 : 31 - findMSB(f[3]);
   zeros += shift;
-  if (shift != 0) {
-    for (int i = 3; i > 0; --i) f[i] = f[i] << shift | f[i - 1] >> (32 - shift);
-    f[0] <<= shift;
-  }
+  [[unroll]] for (int i = 3; i > 0; --i) f[i] = f[i] << shift | (f[i - 1] >> 1) >> (31 - shift);
+  f[0] <<= shift;
   // The fraction as a sum of two doubles of 53 bits, times pi/2 as a sum of two.
   const double unit = packDouble2x32(uvec2(0u, uint(1023 - 53 - zeros) << 20));
   const uint top_high = f[3] >> 11, top_low = f[3] << 21 | f[2] >> 11;
@@ -134,7 +139,7 @@ float SinAny(float x, int quadrants) {
   const float magnitude = abs(x);
   if (magnitude <= 67108864.0) return SinSmallF32(x, quadrants);
   if ((floatBitsToUint(x) & 0x7F800000u) == 0x7F800000u) return uintBitsToFloat(0x7FC00000u);
-  const ReducedAngle reduced = ReduceLargeAngle(double(x));
+  const ReducedAngle reduced = ReduceLargeAngle(double(x), true);
   return float(SinOfReduced(reduced.n + quadrants, reduced.r, reduced.tail));
 }
 
@@ -162,7 +167,7 @@ double SinAny(double x, int quadrants) {
   if ((unpackDouble2x32(x).y & 0x7FF00000u) == 0x7FF00000u) {
     return packDouble2x32(uvec2(0u, 0x7FF80000u));  // infinite or NaN
   }
-  const ReducedAngle reduced = ReduceLargeAngle(x);
+  const ReducedAngle reduced = ReduceLargeAngle(x, false);
   return SinOfReduced(reduced.n + quadrants, reduced.r, reduced.tail);
 }
 
