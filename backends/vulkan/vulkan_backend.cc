@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "tandem/core/base/status_macros.h"
 
 namespace tandem::vulkan_backend {
@@ -90,9 +91,10 @@ absl::Status VulkanBackend::SetOption(absl::string_view name, absl::string_view 
     return absl::OkStatus();
   }
   if (name == "fail_allocation") {
+    const bool lasting = absl::ConsumeSuffix(&value, "+");
     TANDEM_ASSIGN_OR_RETURN(const int64_t k,
                             ParseCount(name, value, "it counts creations; 0: none fails"));
-    faults_->FailAllocation(k);
+    faults_->FailAllocation(k, lasting);
     return absl::OkStatus();
   }
   if (name == "lose_device") {

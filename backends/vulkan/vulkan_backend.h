@@ -18,7 +18,8 @@
 //   block_bytes      of memory that is taken from the driver at a time.
 // For tests, at any time:
 //   poison           0 or 1: fill new buffers with NaN, where the host sees them.
-//   fail_allocation  k: the k-th creation of something on a device from now fails; 0: none.
+//   fail_allocation  k: the k-th creation of something on a device from now fails; k+: and all after
+//                    it; 0: none.
 //   lose_device      0 or 1: all devices are lost, and those that noticed stay so.
 //
 // Thread rules: all methods from any thread.
