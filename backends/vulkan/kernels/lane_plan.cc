@@ -24,12 +24,14 @@ uint32_t LanesFor(int64_t count, int64_t each, uint32_t most) {
 }  // namespace
 
 LanePlan LanePlan::ForRows(const Capabilities& capabilities, int64_t count, bool long_groups) {
-  // A software driver runs the lanes of a group one after the other, and stops at every barrier.
+  // A software driver runs a group's lanes one vector after the other and stops at every barrier, so
+  // an item gets no more lanes than a vector has.
+  constexpr uint32_t kSoftwareLanes = 8;
   const bool is_cpu = capabilities.is_cpu;
   LanePlan plan;
   plan.group = GroupOf(capabilities, is_cpu ? 64 : 256);
   if (long_groups && !is_cpu && count > 8 * plan.group) plan.group = GroupOf(capabilities, 1024);
-  plan.lanes = LanesFor(count, is_cpu ? 16 : 4, plan.group);
+  plan.lanes = is_cpu ? LanesFor(count, 16, kSoftwareLanes) : LanesFor(count, 4, plan.group);
   plan.subgroups = capabilities.subgroups && plan.lanes > 1 &&
                    plan.group % std::max(capabilities.subgroup_size, 1u) == 0;
   return plan;

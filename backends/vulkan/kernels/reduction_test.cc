@@ -117,12 +117,13 @@ class ReductionTest : public LaneTest {
 };
 
 TEST_P(ReductionTest, EverySetOfAxes) {
-  for (const char* op : {"sum", "prod", "max"}) {
-    for (unsigned mask = 0; mask < 16; ++mask) {
-      Check(op, RandomTensor({DType::kF32, {3, 1, 7, 65}}, 1), mask);
-      Check(op, RandomTensor({DType::kF32, {2, 5, 3, 4}}, 2), mask);
-      if (HasFatalFailure()) return;
-    }
+  for (unsigned mask = 0; mask < 16; ++mask) {
+    Check("sum", RandomTensor({DType::kF32, {3, 1, 7, 65}}, 1), mask);
+    Check("max", RandomTensor({DType::kF32, {2, 5, 3, 4}}, 2), mask);
+    if (HasFatalFailure()) return;
+  }
+  for (unsigned mask : {0b0110u, 0b1001u}) {
+    Check("prod", RandomTensor({DType::kF32, {2, 5, 3, 4}}, 2), mask);
   }
   // Four axes that cannot be joined, and as many that are kept.
   const TestTensor x = RandomTensor({DType::kI32, {2, 3, 2, 3, 2, 3, 2, 3}}, 3);
@@ -130,8 +131,8 @@ TEST_P(ReductionTest, EverySetOfAxes) {
 }
 
 TEST_P(ReductionTest, Sizes) {
-  for (int64_t n : {1, 2, 7, 63, 64, 65, 129, 1000, 5000}) {
-    for (const char* op : {"sum", "mean", "min"}) {
+  for (int64_t n : {1, 7, 63, 64, 65, 1000, 5000}) {
+    for (const char* op : {"mean", "min"}) {
       Check(op, RandomTensor({DType::kF32, {3, n}}, 1), 2);
       Check(op, RandomTensor({DType::kF32, {n, 3}}, 2), 1);
       Check(op, RandomTensor({DType::kF32, {n}}, 3), 0);
@@ -157,12 +158,11 @@ TEST_P(ReductionTest, LargeOnesAreCutIntoParts) {
 TEST_P(ReductionTest, DTypes) {
   for (DType dtype : {DType::kF64, DType::kF16, DType::kBF16, DType::kI8, DType::kU8, DType::kI16,
                       DType::kI32, DType::kI64, DType::kBool}) {
-    for (const char* op : {"sum", "mean", "max", "min"}) {
-      for (unsigned mask : {0u, 1u, 2u}) {
-        Check(op, RandomTensor({dtype, {9, 70}}, 3), mask);
-        if (HasFatalFailure()) return;
-      }
-    }
+    const TestTensor x = RandomTensor({dtype, {9, 70}}, 3);
+    Check("sum", x, 0);
+    Check("sum", x, 1);
+    for (const char* op : {"sum", "mean", "max", "min"}) Check(op, x, 2);
+    if (HasFatalFailure()) return;
     if (!IsFloating(dtype)) Check("prod", RandomTensor({dtype, {11, 6}}, 3), 2);
   }
 }
@@ -251,8 +251,8 @@ TEST_P(ReductionTest, ArgTakesTheFirst) {
 TEST_P(ReductionTest, ArgSizes) {
   for (DType dtype : {DType::kF32, DType::kF64, DType::kF16, DType::kI32, DType::kI64, DType::kU8,
                       DType::kBool}) {
-    for (int64_t n : {1, 7, 63, 64, 65, 1000}) {
-      for (int64_t inner : {1, 3, 33}) {
+    for (int64_t n : {1, 7, 65, 1000}) {
+      for (int64_t inner : {1, 33}) {
         const TestTensor x = RandomTensor({dtype, {2, n, inner}}, static_cast<uint32_t>(n));
         std::vector<double> max(2 * inner), min(2 * inner);
         for (int64_t line = 0; line < 2 * inner; ++line) {

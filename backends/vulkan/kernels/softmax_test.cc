@@ -75,8 +75,8 @@ class SoftmaxTest : public LaneTest {
 };
 
 TEST_P(SoftmaxTest, Sizes) {
-  for (int64_t n : {1, 2, 7, 10, 16, 17, 63, 64, 65, 1000, 2100, 9001}) {
-    for (int64_t inner : {1, 3, 70}) {
+  for (int64_t n : {1, 7, 10, 63, 64, 65, 1000, 9001}) {
+    for (int64_t inner : {1, 70}) {
       if (n * inner > 70000) continue;
       for (bool log : {false, true}) {
         Check(RandomTensor({DType::kF32, {3, n, inner}}, 1), log);
