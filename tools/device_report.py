@@ -99,7 +99,7 @@ def suites_table(results):
 def counts_table(output):
     """What the suite counted: cases by check, and why some did not run."""
     text = "| check | cases run | unsupported | skipped |\n|---|---|---|---|\n"
-    reasons = ""
+    reasons = {}  # (how, why) -> [cases, ops]
     found = False
     for line in output.splitlines():
         counts = re.fullmatch(r"(.+): (\d+) run, (\d+) unsupported, (\d+) skipped", line)
@@ -108,11 +108,19 @@ def counts_table(output):
             found = True
             text += row(*counts.groups())
         elif reason:
-            reasons += row(*reason.groups())
+            how, cases, why = reason.groups()
+            # A device without a dtype has hundreds of cases: one line for the dtype.
+            of_dtype = re.match(r"(\w+) of (\w+):", why)
+            entry = reasons.setdefault((how, "of " + of_dtype[2] if of_dtype else why), [0, set()])
+            entry[0] += int(cases)
+            if of_dtype:
+                entry[1].add(of_dtype[1])
     if not found:
         return ""
     if reasons:
-        text += "\n| not run | cases | why |\n|---|---|---|\n" + reasons
+        text += "\n| not run | cases | which |\n|---|---|---|\n"
+        for (how, why), (cases, ops) in sorted(reasons.items()):
+            text += row(how, cases, why + (": " + ", ".join(sorted(ops)) if ops else ""))
     return text
 
 
