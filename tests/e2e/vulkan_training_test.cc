@@ -73,7 +73,8 @@ TEST_P(VulkanTrainingTest, LossesFollowTheCpus) {
   const Trained expected = Train(GetParam(), cpu(), {});
   const Trained actual = Train(GetParam(), gpu(), {});
   ASSERT_EQ(actual.losses.size(), expected.losses.size());
-  // How far rounding may have carried the losses by each step: steps only add to it.
+  // How far rounding may have carried the losses by each step: steps only add to it. It grows by
+  // orders of magnitude at once where a max-pooling or a relu decides otherwise.
   std::vector<double> reach(expected.losses.size(), 0.0);
   for (uint32_t trial = 1; trial <= kPerturbationTrials; ++trial) {
     const Trained changed = Train(GetParam(), cpu(), {.perturbation = trial});
@@ -82,18 +83,18 @@ TEST_P(VulkanTrainingTest, LossesFollowTheCpus) {
     }
   }
   double bound = 0;
+  double first_bound = 0;
   double largest = 0;
   for (size_t i = 0; i < reach.size(); ++i) {
     bound = std::max(bound, kPerturbationFactor * reach[i]);
+    if (i < static_cast<size_t>(TrainOptions().batch_size)) first_bound = bound;
     const double difference = std::abs(actual.losses[i] - expected.losses[i]);
     EXPECT_LE(difference, bound) << "loss " << i << " is " << actual.losses[i] << ", the CPU's "
                                  << expected.losses[i];
     largest = std::max(largest, difference);
   }
-  RecordProperty("largest_difference", absl::StrCat(largest));
-  RecordProperty("bound", absl::StrCat(bound));
   std::cout << GetParam().name << ": largest difference of a loss " << largest << ", bound "
-            << bound << "\n";
+            << first_bound << " in the first step, " << bound << " in the last\n";
 }
 
 TEST_P(VulkanTrainingTest, EveryModeGivesTheSameBits) {
