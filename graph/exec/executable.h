@@ -45,7 +45,9 @@ struct RunOptions {
   // Where the outputs go: as many tensors as the graph has outputs, each undefined (fresh memory)
   // or contiguous and of the output's spec. Empty: all are fresh.
   absl::Span<const Tensor> outputs = {};
-  // Null: the device's default stream.
+  // Null: the device's default stream. On another one, the caller orders what both work on: it waits
+  // for the inputs (stream.WaitFor), and whoever reads the outputs, Tensor's own methods among them,
+  // waits for the run.
   Stream* stream = nullptr;
 };
 
