@@ -1,6 +1,6 @@
 // Whether a heap of a device has room for more.
 //
-//   HeapRoom room = {.heap_bytes = 8 << 30, .reserved_bytes = 1 << 30};
+//   HeapRoom room = {.heap_bytes = int64_t{8} << 30, .reserved_bytes = 1 << 30};
 //   TANDEM_RETURN_IF_ERROR(CheckRoom(64 << 20, room));
 //
 // Thread rules: pure functions.

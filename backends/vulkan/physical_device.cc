@@ -63,8 +63,7 @@ absl::StatusOr<Extensions> ListExtensions(const InstanceFunctions& vk, VkPhysica
 }
 
 // The family to compute with. One without graphics first: its work does not wait for a desktop's.
-std::optional<uint32_t> ComputeQueueFamily(const InstanceFunctions& vk, VkPhysicalDevice handle,
-                                           uint32_t* timestamp_bits) {
+std::optional<uint32_t> ComputeQueueFamily(const InstanceFunctions& vk, VkPhysicalDevice handle) {
   uint32_t count = 0;
   vk.GetPhysicalDeviceQueueFamilyProperties(handle, &count, nullptr);
   std::vector<VkQueueFamilyProperties> families(count);
@@ -75,7 +74,6 @@ std::optional<uint32_t> ComputeQueueFamily(const InstanceFunctions& vk, VkPhysic
     const bool graphics = (families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT) != 0;
     if (best.has_value() && graphics) continue;
     best = i;
-    *timestamp_bits = families[i].timestampValidBits;
     if (!graphics) break;
   }
   return best;
@@ -156,7 +154,6 @@ void QueryProperties(const InstanceFunctions& vk, PhysicalDevice* device) {
   device->vendor_id = p.vendorID;
   device->device_id = p.deviceID;
   std::memcpy(device->pipeline_cache_uuid, p.pipelineCacheUUID, VK_UUID_SIZE);
-  device->timestamp_period = p.limits.timestampPeriod;
   constexpr uint64_t kMaxInt64 = std::numeric_limits<int64_t>::max();
   device->max_allocation_bytes =
       static_cast<int64_t>(std::min<uint64_t>(maintenance3.maxMemoryAllocationSize, kMaxInt64));
@@ -200,7 +197,7 @@ absl::StatusOr<PhysicalDevice> Query(const InstanceFunctions& vk, VkPhysicalDevi
                                                VK_API_VERSION_MAJOR(version), ".",
                                                VK_API_VERSION_MINOR(version), ", 1.2 is needed"));
   }
-  const std::optional<uint32_t> family = ComputeQueueFamily(vk, handle, &device.timestamp_bits);
+  const std::optional<uint32_t> family = ComputeQueueFamily(vk, handle);
   if (!family.has_value()) {
     return absl::UnavailableError(
         absl::StrCat(properties.properties.deviceName, ": no queue for compute shaders"));

@@ -26,7 +26,6 @@ namespace tandem::vulkan_backend {
 struct PhysicalDevice {
   VkPhysicalDevice handle = VK_NULL_HANDLE;
   uint32_t queue_family = 0;  // that computes
-  uint32_t timestamp_bits = 0;
 
   // Identity; the pipeline cache's files are keyed by it.
   std::string name;    // as the driver tells it
@@ -37,7 +36,6 @@ struct PhysicalDevice {
   uint32_t vendor_id = 0;
   uint32_t device_id = 0;
   uint8_t pipeline_cache_uuid[VK_UUID_SIZE] = {};
-  float timestamp_period = 0;  // ns a tick
 
   Capabilities capabilities;
   VkPhysicalDeviceMemoryProperties memory = {};
