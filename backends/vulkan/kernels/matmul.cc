@@ -44,6 +44,7 @@ struct Constants {
   std::array<uint32_t, kBatchRank - 1> batch;
   std::array<uint32_t, kBatchRank> left_batch;
   std::array<uint32_t, kBatchRank> right_batch;
+  uint32_t out_offset;
 };
 
 // One operand: matrices of which k is one axis. Strides and offset are in elements.
@@ -378,16 +379,13 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareMatmul(const KernelRequest& req
     constants.left_offset = static_cast<uint32_t>(left);
     constants.right_offset = static_cast<uint32_t>(right);
     constants.products = static_cast<uint32_t>(products);
-    Operand to = sums;
-    const int64_t skipped =
-        first * p.rows * p.columns * DTypeSize(plan.parts > 1 ? p.compute : p.stored);
-    to.offset += skipped;
-    if (to.size >= 0) to.size -= skipped;
+    // Not the binding's offset, which has to be a multiple of the device's storage alignment.
+    constants.out_offset = static_cast<uint32_t>(first * p.rows * p.columns);
     ContractionShape shape = p.shape;
     shape.products = products;
     b.DispatchBytes(ShaderFor(p, plan), specialization,
                     {Read(p.turned ? right_input : left_input),
-                     Read(p.turned ? left_input : right_input), Read(bias), Write(to)},
+                     Read(p.turned ? left_input : right_input), Read(bias), Write(sums)},
                     BytesOf(constants), LinearGrid(WorkGroups(plan, shape)));
   });
   if (plan.parts > 1) {

@@ -17,6 +17,7 @@ layout(push_constant) uniform Constants {
   uint batch[3];
   uint left_batch[4];
   uint right_batch[4];
+  uint out_offset;
 } p;
 
 layout(set = 0, binding = 0) readonly buffer LeftBuffer { Stored left_elements[]; };
@@ -43,7 +44,7 @@ uint DepthOfPart() { return p.depth_of_part; }
 void SelectProduct(uint product, uint part) {
   left_base = p.left_offset;
   right_base = p.right_offset;
-  out_base = product * p.out_product + part * p.out_part;
+  out_base = p.out_offset + product * p.out_product + part * p.out_part;
   uint rest = product;
   [[unroll]] for (int i = 2; i >= 0; --i) {
     const uint next = rest / p.batch[i];

@@ -27,6 +27,7 @@ layout(push_constant) uniform Constants {
   uint batch[3];
   uint left_batch[4];
   uint right_batch[4];
+  uint out_offset;
 } p;
 
 layout(set = 0, binding = 0) readonly buffer LeftBuffer { float16_t left_elements[]; };
@@ -45,7 +46,7 @@ uint DepthOfPart() { return p.depth; }
 void SelectProduct(uint product, uint part) {
   left_base = p.left_offset;
   right_base = p.right_offset;
-  out_base = product * p.out_product;
+  out_base = p.out_offset + product * p.out_product;
   uint rest = product;
   [[unroll]] for (int i = 2; i >= 0; --i) {
     const uint next = rest / p.batch[i];

@@ -199,6 +199,8 @@ TEST_P(MatmulTest, BatchesBroadcast) {
   Check(tester(), Random(t, {0, 5, 7}, 1), Random(t, {7, 9}, 2));
   // More dimensions than the shader walks.
   Check(tester(), Random(t, {2, 1, 2, 1, 3, 1, 3, 5}, 1), Random(t, {1, 3, 1, 2, 1, 2, 5, 4}, 2));
+  // And their results begin where no binding may.
+  Check(tester(), Random(t, {3, 1, 3, 1, 3, 1, 1}, 1), Random(t, {1, 3, 1, 3, 1, 1, 1}, 2));
 }
 
 TEST_P(MatmulTest, StridedOperands) {
