@@ -1,6 +1,7 @@
-// The headline benchmark: what Hybridize() is worth. MLP and LeNet, imperative, hybridized, and
-// hybridized with static_alloc and static_shape; the first call in each mode (cold: with tracing and
-// compiling, parameters in place) and later ones; what a call costs the thread that makes it; memory.
+// The headline benchmark: what Hybridize() is worth. MLP and LeNet, and a perceptron (small,
+// 64-64-64-64-10) in which only overhead counts; imperative, hybridized, and hybridized with
+// static_alloc and static_shape; the first call in each mode (cold: with tracing and compiling,
+// parameters in place) and later ones; what a call costs the thread that makes it; memory.
 //
 //   ./bazelw run //benchmarks:hybridize               # a table
 //   ./bazelw run //benchmarks:hybridize -- --json     # one JSON object
@@ -14,6 +15,7 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,7 @@
 #include "absl/strings/str_format.h"
 #include "tandem/benchmarks/timing.h"
 #include "tandem/core/device/backend.h"
+#include "tandem/core/dispatch/interpreter.h"
 #include "tandem/examples/models.h"
 #include "tandem/frontends/cpp/tandem.h"
 
@@ -33,12 +36,40 @@ ABSL_FLAG(std::string, device, "cpu:0", "where to run");
 ABSL_FLAG(double, seconds, 0.3, "of each measurement and round");
 ABSL_FLAG(int, rounds, 5, "in which the modes take turns");
 ABSL_FLAG(std::string, only, "", "one case, for a profiler: mlp:1");
-ABSL_FLAG(std::string, mode, "", "one mode, for a profiler: eager, hybrid or static");
+ABSL_FLAG(std::string, mode, "", "one mode, for a profiler: single, eager, hybrid or static");
+ABSL_FLAG(bool, single, false, "also: eager, with every op submitted to the device on its own");
 
 namespace tandem::benchmarks {
 namespace {
 
-constexpr const char* kModes[] = {"eager", "hybrid", "static"};
+constexpr absl::string_view kSingle = "single";
+constexpr const char* kModes[] = {"eager", "hybrid", "static", "single"};
+
+// Runs eagerly, and has every op submitted before the next one is recorded. (A stream may gather ops;
+// asking whether a point is reached makes it submit them.)
+class OneByOne final : public Interpreter {
+ public:
+  absl::StatusOr<TensorList> Invoke(const OpDef& op, absl::Span<const Tensor> inputs,
+                                    const AttributeMap& attrs,
+                                    const InvokeOptions& options) override {
+    absl::StatusOr<TensorList> outputs = EagerInterpreter().Invoke(op, inputs, attrs, options);
+    Stream& stream = DefaultDevice().default_stream();
+    stream.Reached(stream.Now());
+    return outputs;
+  }
+  absl::StatusOr<TensorList> Call(Callable& callable, absl::Span<const Tensor> inputs) override {
+    return callable.Inline(inputs);
+  }
+  absl::StatusOr<Tensor> Read(Variable& variable) override {
+    return EagerInterpreter().Read(variable);
+  }
+  absl::Status Write(Variable& variable, const Tensor& value) override {
+    return EagerInterpreter().Write(variable, value);
+  }
+  absl::StatusOr<RandomState> NextRandom(Device& device, int64_t blocks) override {
+    return EagerInterpreter().NextRandom(device, blocks);
+  }
+};
 
 struct Case {
   std::string net;
@@ -54,6 +85,11 @@ std::unique_ptr<HybridBlock> MakeNet(const std::string& name) {
   std::unique_ptr<HybridBlock> net;
   if (name == "mlp") {
     net = std::make_unique<HybridSequential>(examples::MakeMlp());
+  } else if (name == "small") {
+    auto small = std::make_unique<HybridSequential>();
+    small->Add(nn::Dense(64, {.activation = "relu"}), nn::Dense(64, {.activation = "relu"}),
+               nn::Dense(64, {.activation = "relu"}), nn::Dense(10));
+    net = std::move(small);
   } else {
     net = std::make_unique<examples::LeNet>();
   }
@@ -62,7 +98,8 @@ std::unique_ptr<HybridBlock> MakeNet(const std::string& name) {
 }
 
 Tensor MakeInput(const std::string& net, int64_t batch) {
-  return net == "mlp" ? RandomNormal({batch, 512}) : RandomNormal({batch, 1, 28, 28});
+  if (net == "mlp") return RandomNormal({batch, 512});
+  return net == "small" ? RandomNormal({batch, 64}) : RandomNormal({batch, 1, 28, 28});
 }
 
 double ThreadMicroseconds() {
@@ -73,12 +110,12 @@ double ThreadMicroseconds() {
 
 // Processor time of the calling thread for a call that it does not wait for: on a device with work of
 // its own, what it takes to submit a forward. (The CPU backend computes in that thread.)
-double HostTime(HybridBlock& net, const Tensor& x) {
+double HostTime(const std::function<void()>& forward) {
   constexpr int kCalls = 20;
   std::vector<double> us;
   for (int repeat = 0; repeat < 9; ++repeat) {
     const double start = ThreadMicroseconds();
-    for (int call = 0; call < kCalls; ++call) net(x);
+    for (int call = 0; call < kCalls; ++call) forward();
     us.push_back((ThreadMicroseconds() - start) / kCalls);
     WaitAll();
   }
@@ -90,6 +127,13 @@ struct Subject {
   Case result;
   std::unique_ptr<HybridBlock> net;
   std::vector<double> us;
+
+  void Forward(const Tensor& x) {
+    static OneByOne one_by_one;
+    std::optional<InterpreterScope> scope;
+    if (result.mode == kSingle) scope.emplace(one_by_one);
+    (*net)(x);
+  }
 };
 
 std::vector<Case> Measure(const std::string& net, int64_t batch) {
@@ -99,7 +143,7 @@ std::vector<Case> Measure(const std::string& net, int64_t batch) {
   std::vector<Subject> subjects;
   const std::string only = absl::GetFlag(FLAGS_mode);
   for (const char* mode : kModes) {
-    if (!only.empty() && only != mode) continue;
+    if (!only.empty() ? only != mode : mode == kSingle && !absl::GetFlag(FLAGS_single)) continue;
     Subject subject;
     subject.result = {net, batch, mode, {}, 0, 0, 0};
     const int64_t others = allocator.stats().bytes_in_use;
@@ -112,7 +156,7 @@ std::vector<Case> Measure(const std::string& net, int64_t batch) {
     }
     WaitAll();
     const auto start = std::chrono::steady_clock::now();
-    (*subject.net)(x);
+    subject.Forward(x);
     WaitAll();
     subject.result.cold_us = MicrosecondsSince(start);
     // Parameters, arena, intermediate values and outputs of a warm call; nothing of other subjects.
@@ -126,7 +170,7 @@ std::vector<Case> Measure(const std::string& net, int64_t batch) {
     for (Subject& subject : subjects) {
       const std::vector<double> us = CollectCalls(
           [&] {
-            (*subject.net)(x);
+            subject.Forward(x);
             WaitAll();
           },
           {.seconds = absl::GetFlag(FLAGS_seconds)});
@@ -136,7 +180,7 @@ std::vector<Case> Measure(const std::string& net, int64_t batch) {
   std::vector<Case> cases;
   for (Subject& subject : subjects) {
     subject.result.warm = Summarize(std::move(subject.us));
-    subject.result.host_us = HostTime(*subject.net, x);
+    subject.result.host_us = HostTime([&] { subject.Forward(x); });
     cases.push_back(std::move(subject.result));
   }
   return cases;
@@ -178,13 +222,16 @@ void PrintTable(const std::vector<Case>& cases, const Timing& read_loop) {
       eager_host_us = c.host_us;
       eager_bytes = c.peak_bytes;
     }
-    std::cout << absl::StreamFormat(
-        "%-6s %5d  %-7s %10.2f %10.2f %10.2f %10.2f %11.1f %11.1f  %.2fx time, %.2fx host, %.2fx "
-        "memory%s\n",
-        c.net, c.batch, c.mode, c.warm.median_us, c.warm.p10_us, c.warm.p90_us, c.host_us,
-        c.cold_us, c.peak_bytes / 1e3, c.warm.median_us / eager_us, c.host_us / eager_host_us,
-        static_cast<double>(c.peak_bytes) / eager_bytes,
-        c.mode != "eager" && c.warm.median_us > eager_us ? "   LOSS" : "");
+    std::cout << absl::StreamFormat("%-6s %5d  %-7s %10.2f %10.2f %10.2f %10.2f %11.1f %11.1f",
+                                    c.net, c.batch, c.mode, c.warm.median_us, c.warm.p10_us,
+                                    c.warm.p90_us, c.host_us, c.cold_us, c.peak_bytes / 1e3);
+    if (eager_us > 0) {
+      std::cout << absl::StreamFormat("  %.2fx time, %.2fx host, %.2fx memory%s",
+                                      c.warm.median_us / eager_us, c.host_us / eager_host_us,
+                                      static_cast<double>(c.peak_bytes) / eager_bytes,
+                                      c.warm.median_us > eager_us ? "   LOSS" : "");
+    }
+    std::cout << "\n";
     if (c.net == "mlp" && c.batch == 1 && c.mode == "static") {
       std::cout << absl::StreamFormat(
           "%-6s %5s  %-7s %10.2f %10.2f %10.2f   the weights read once; static takes %.2fx\n", "",
@@ -226,7 +273,7 @@ void Main() {
   std::vector<Case> cases;
   const Timing read_loop = ReadLoop();
   for (const auto& [net, batches] : std::vector<std::pair<std::string, std::vector<int64_t>>>{
-           {"mlp", {1, 32, 256}}, {"lenet", {1, 16, 256}}}) {
+           {"small", {1}}, {"mlp", {1, 32, 256}}, {"lenet", {1, 16, 256}}}) {
     for (int64_t batch : batches) {
       const std::string only = absl::GetFlag(FLAGS_only);
       if (!only.empty() && only != absl::StrCat(net, ":", batch)) continue;
@@ -236,7 +283,7 @@ void Main() {
   }
   if (cases.empty()) {
     throw Error(absl::InvalidArgumentError(
-        "--only names no case; there are mlp:1, :32, :256 and lenet:1, :16, :256"));
+        "--only names no case; there are small:1, mlp:1, :32, :256 and lenet:1, :16, :256"));
   }
   if (absl::GetFlag(FLAGS_json)) {
     PrintJson(cases, read_loop);
