@@ -2,6 +2,7 @@
 
 #include <shaderc/shaderc.h>
 
+#include <cstdio>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -123,7 +124,10 @@ struct ShaderCompiler::Entry {
 };
 
 ShaderCompiler::ShaderCompiler(std::string cache_dir)
-    : cache_dir_(cache_dir.empty() ? "" : absl::StrCat(cache_dir, "/shaders")) {}
+    : ShaderCompiler(std::move(cache_dir), CompileGlsl) {}
+
+ShaderCompiler::ShaderCompiler(std::string cache_dir, CompileFn compile)
+    : cache_dir_(cache_dir.empty() ? "" : absl::StrCat(cache_dir, "/shaders")), compile_(compile) {}
 
 ShaderCompiler::~ShaderCompiler() = default;
 
@@ -141,6 +145,8 @@ absl::StatusOr<const Shader*> ShaderCompiler::Compile(const GlslSource& source) 
     absl::StatusOr<std::vector<uint32_t>> words = Make(source);
     if (words.ok()) {
       entry->shader.emplace(Keep(source, *std::move(words)));
+    } else if (!absl::IsInternal(words.status())) {
+      return words.status();  // of the moment, as a lack of memory is
     } else {
       entry->shader.emplace(words.status());
     }
@@ -156,12 +162,18 @@ absl::StatusOr<std::vector<uint32_t>> ShaderCompiler::Make(const GlslSource& sou
       return *std::move(words);
     }
   }
-  TANDEM_ASSIGN_OR_RETURN(std::vector<uint32_t> words, CompileGlsl(source));
+  TANDEM_ASSIGN_OR_RETURN(std::vector<uint32_t> words, compile_(source));
   compiled_.fetch_add(1, std::memory_order_relaxed);
   if (!cache_dir_.empty()) {
     absl::Status status = WriteShaderFile(cache_dir_, source.text, Version(), words);
     absl::MutexLock lock(&mutex_);
-    if (!status.ok()) disk_status_ = std::move(status);
+    if (!status.ok()) {
+      // Results do not depend on it, starts do: nobody else would tell.
+      if (disk_status_.ok()) {
+        std::fprintf(stderr, "tandem: %s\n", std::string(status.message()).c_str());
+      }
+      disk_status_ = std::move(status);
+    }
   }
   return words;
 }

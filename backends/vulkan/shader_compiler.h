@@ -43,18 +43,22 @@ class ShaderCompiler {
  public:
   // Keeps SPIR-V in files beneath `cache_dir`; nothing on disk if it is empty.
   explicit ShaderCompiler(std::string cache_dir = "");
+  // For tests: with another function in shaderc's place.
+  using CompileFn = absl::StatusOr<std::vector<uint32_t>> (*)(const GlslSource& source);
+  ShaderCompiler(std::string cache_dir, CompileFn compile);
   ~ShaderCompiler();
   ShaderCompiler(const ShaderCompiler&) = delete;
   ShaderCompiler& operator=(const ShaderCompiler&) = delete;
 
   // The shader, which lives as long as the process. INTERNAL with the compiler's messages if the
-  // text is wrong, which a second call does not try again.
+  // text is wrong, which a second call does not try again; what else fails, it does.
   absl::StatusOr<const Shader*> Compile(const GlslSource& source);
 
   // How often a text was not in memory, and where it came from then.
   int64_t compiled() const { return compiled_.load(std::memory_order_relaxed); }
   int64_t read_from_disk() const { return read_from_disk_.load(std::memory_order_relaxed); }
-  // Why the last file that should have been written was not; OK if all were.
+  // Why the last file that should have been written was not; OK if all were. The first reason is
+  // also written to stderr.
   absl::Status disk_status() const;
 
  private:
@@ -62,6 +66,7 @@ class ShaderCompiler {
   absl::StatusOr<std::vector<uint32_t>> Make(const GlslSource& source);
 
   const std::string cache_dir_;
+  const CompileFn compile_;
   std::atomic<int64_t> compiled_{0};
   std::atomic<int64_t> read_from_disk_{0};
   mutable absl::Mutex mutex_;

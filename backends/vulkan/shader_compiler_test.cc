@@ -62,6 +62,28 @@ TEST(ShaderCompilerTest, ErrorsHaveTheCompilersMessages) {
   EXPECT_THAT(compiler.Compile(source).status().message(), HasSubstr("runtime_shaders"));
 }
 
+TEST(ShaderCompilerTest, OnlyErrorsOfTheTextAreKept) {
+  static int calls;
+  static absl::StatusCode code;
+  calls = 0;
+  ShaderCompiler compiler("", [](const GlslSource&) -> absl::StatusOr<std::vector<uint32_t>> {
+    ++calls;
+    if (code != absl::StatusCode::kOk) return absl::Status(code, "injected");
+    return std::vector<uint32_t>{1};
+  });
+  code = absl::StatusCode::kResourceExhausted;
+  EXPECT_EQ(compiler.Compile(Scale(1)).status().code(), code);
+  code = absl::StatusCode::kOk;
+  EXPECT_TRUE(compiler.Compile(Scale(1)).ok());
+  EXPECT_TRUE(compiler.Compile(Scale(1)).ok());
+  EXPECT_EQ(calls, 2);
+  code = absl::StatusCode::kInternal;
+  EXPECT_EQ(compiler.Compile(Scale(2)).status().code(), code);
+  code = absl::StatusCode::kOk;
+  EXPECT_EQ(compiler.Compile(Scale(2)).status().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(calls, 3);
+}
+
 TEST(ShaderCompilerTest, ManyThreadsAtOnce) {
   ShaderCompiler compiler;
   std::vector<std::thread> threads;
