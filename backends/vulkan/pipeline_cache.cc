@@ -280,6 +280,17 @@ absl::StatusOr<std::string> PipelineCache::Data() const {
   return data;
 }
 
+void PipelineCache::NoteNewPipeline() {
+  unsaved_.fetch_add(1, std::memory_order_relaxed);
+  absl::MutexLock lock(&listener_mutex_);
+  if (listener_ != nullptr) listener_();
+}
+
+void PipelineCache::SetListener(std::function<void()> listener) {
+  absl::MutexLock lock(&listener_mutex_);
+  listener_ = std::move(listener);
+}
+
 absl::Status PipelineCache::Save() {
   if (path_.empty()) return absl::OkStatus();
   absl::MutexLock lock(&mutex_);

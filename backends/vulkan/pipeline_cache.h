@@ -20,6 +20,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -57,7 +58,10 @@ class PipelineCache {
   absl::Status save_status() const;
 
   // A pipeline was made: what is on disk is no longer all.
-  void NoteNewPipeline() { unsaved_.fetch_add(1, std::memory_order_relaxed); }
+  void NoteNewPipeline();
+  // Called by every NoteNewPipeline, in its thread; null: nothing is. What was set before is not
+  // being called any more when this returns.
+  void SetListener(std::function<void()> listener);
   int64_t unsaved() const { return unsaved_.load(std::memory_order_relaxed); }
   // Writes the file if there are pipelines that it lacks.
   absl::Status Save();
@@ -73,6 +77,8 @@ class PipelineCache {
   VkPipelineCache handle_ = VK_NULL_HANDLE;
   absl::Status load_status_;
   std::atomic<int64_t> unsaved_{0};
+  absl::Mutex listener_mutex_;
+  std::function<void()> listener_ ABSL_GUARDED_BY(listener_mutex_);
   mutable absl::Mutex mutex_;  // one Save at a time
   absl::Status save_status_ ABSL_GUARDED_BY(mutex_);
 };

@@ -8,6 +8,10 @@
 // pool's queue, and where the system has no thread left there are fewer or none. Threads start with
 // the first programs.
 //
+// When the process ends in main() or by exit() with the pool still there, as that of a device which
+// nobody closes is, it ends the pool's threads first - one may be in the driver's compiler - and writes
+// the cache. Not so after _exit(), quick_exit() or a signal.
+//
 // Thread rules: all methods from any thread.
 #ifndef TANDEM_BACKENDS_VULKAN_PIPELINE_POOL_H_
 #define TANDEM_BACKENDS_VULKAN_PIPELINE_POOL_H_
@@ -36,6 +40,11 @@ class PipelinePool {
 
   void CompileAhead(Ref<const VulkanProgram> program);
 
+  // Ends the threads, after what they are at, and drops the rest; CompileAhead does nothing then.
+  void Stop();
+  // Of the process's end: Stop, and the cache is written.
+  void StopAndSave();
+
  private:
   // With mutex_ held.
   void StartThread();
@@ -49,6 +58,7 @@ class PipelinePool {
   std::vector<pthread_t> threads_;
   int idle_ = 0;
   bool stop_ = false;
+  bool save_failed_ = false;  // since the last pipeline
 };
 
 }  // namespace tandem::vulkan_backend

@@ -110,5 +110,28 @@ TEST_P(ProgramCacheTest, WritesTheFileWhenItIsQuiet) {
   EXPECT_TRUE((*own)->pipelines().load_status().ok());
 }
 
+// A pipeline that the pool did not make, while its threads wait for work.
+TEST_P(ProgramCacheTest, WritesTheFileForPipelinesOfOthers) {
+  const std::filesystem::path directory =
+      std::filesystem::path(testing::TempDir()) / "others_pipelines";
+  std::filesystem::remove_all(directory);
+  auto own = ProgramCache::Create(device().context(), directory.string());
+  ASSERT_TRUE(own.ok()) << own.status();
+  PipelineCache& pipelines = (*own)->pipelines();
+  ASSERT_TRUE((*own)->Get(*TestScaleShader(DType::kI32), {64, 5}).ok());
+  const auto wait_for_file = [&] {
+    for (int i = 0; i < 2000 && pipelines.unsaved() > 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return pipelines.unsaved() == 0 && std::filesystem::exists(pipelines.path());
+  };
+  while (pipelines.unsaved() == 0) std::this_thread::yield();
+  ASSERT_TRUE(wait_for_file());
+  // The threads are asleep now.
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  pipelines.NoteNewPipeline();
+  EXPECT_TRUE(wait_for_file());
+}
+
 }  // namespace
 }  // namespace tandem::vulkan_backend
