@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "tandem/core/base/atomic_file.h"
 #include "tandem/core/base/crc32c.h"
 #include "tandem/core/base/status_macros.h"
 
@@ -67,18 +69,7 @@ absl::Status CheckDriverHeader(const PhysicalDevice& physical, absl::string_view
 }
 
 absl::Status FileError(absl::string_view what, absl::string_view path) {
-  const int error = errno;
-  const std::string message =
-      absl::StrCat("pipeline cache: cannot ", what, " ", path, ": ", std::strerror(error));
-  switch (error) {
-    case ENOENT:
-      return absl::NotFoundError(message);
-    case ENOSPC:
-    case EDQUOT:
-      return absl::ResourceExhaustedError(message);
-    default:
-      return absl::UnavailableError(message);
-  }
+  return absl::ErrnoToStatus(errno, absl::StrCat("pipeline cache: cannot ", what, " ", path));
 }
 
 class File {
@@ -90,11 +81,9 @@ class File {
   File(const File&) = delete;
   File& operator=(const File&) = delete;
   int fd() const { return fd_; }
-  // Some file systems tell of a full disk only here.
-  bool Close() { return ::close(std::exchange(fd_, -1)) == 0; }
 
  private:
-  int fd_;
+  const int fd_;
 };
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
@@ -117,48 +106,6 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   }
   bytes.resize(done);
   return bytes;
-}
-
-bool WriteAll(int fd, absl::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return false;
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
-  return true;
-}
-
-absl::Status WriteTemporary(const std::string& path, absl::string_view bytes) {
-  File file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (file.fd() < 0) return FileError("make", path);
-  if (!WriteAll(file.fd(), bytes) || ::fsync(file.fd()) != 0 || !file.Close()) {
-    return FileError("write", path);
-  }
-  return absl::OkStatus();
-}
-
-// Readers see the old file or the new one, whole.
-absl::Status ReplaceFile(const std::string& directory, const std::string& path,
-                         absl::string_view bytes) {
-  if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
-    return FileError("make the directory", directory);
-  }
-  static std::atomic<uint64_t> counter{0};
-  const std::string temporary =
-      absl::StrCat(path, ".", ::getpid(), ".", counter.fetch_add(1), ".tmp");
-  absl::Status status = WriteTemporary(temporary, bytes);
-  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    status = FileError("replace", path);
-  }
-  if (!status.ok()) {
-    ::unlink(temporary.c_str());
-    return status;
-  }
-  // The new name, too, is to survive a loss of power.
-  File parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (parent.fd() < 0 || ::fsync(parent.fd()) != 0) return FileError("sync", directory);
-  return absl::OkStatus();
 }
 
 std::string PathOf(const PhysicalDevice& physical, const std::string& directory) {
@@ -217,13 +164,11 @@ absl::StatusOr<std::shared_ptr<PipelineCache>> PipelineCache::Create(
 }
 
 PipelineCache::PipelineCache(std::shared_ptr<VulkanContext> context, const std::string& directory)
-    : context_(std::move(context)),
-      directory_(directory),
-      path_(PathOf(context_->physical(), directory)) {}
+    : context_(std::move(context)), path_(PathOf(context_->physical(), directory)) {}
 
 PipelineCache::~PipelineCache() {
   if (handle_ == VK_NULL_HANDLE) return;
-  Save().IgnoreError();  // save_status() has no reader any more
+  Save().IgnoreError();  // Save has told
   context_->functions().DestroyPipelineCache(context_->device(), handle_, nullptr);
 }
 
@@ -235,6 +180,7 @@ absl::Status PipelineCache::Init() {
       absl::StatusOr<std::string> decoded = DecodePipelineCache(context_->physical(), *file);
       if (decoded.ok()) {
         data = *std::move(decoded);
+        bytes_read_ = static_cast<int64_t>(file->size());
       } else {
         load_status_ = Annotate(decoded.status(), path_);
       }
@@ -248,10 +194,17 @@ absl::Status PipelineCache::Init() {
   info.pInitialData = data.data();
   VkResult result = context_->InjectedFault();
   if (result == VK_SUCCESS) {
-    result = context_->functions().CreatePipelineCache(context_->device(), &info, nullptr,
-                                                       &handle_);
+    result =
+        context_->functions().CreatePipelineCache(context_->device(), &info, nullptr, &handle_);
   }
   return context_->Check(result, "vkCreatePipelineCache");
+}
+
+std::string PipelineCache::Describe() const {
+  if (path_.empty()) return "off: no cache_dir";
+  if (!load_status_.ok()) return absl::StrCat("ignored: ", load_status_.message());
+  if (bytes_read_ == 0) return absl::StrCat("new: ", path_);
+  return absl::StrCat("read ", bytes_read_, " bytes: ", path_);
 }
 
 absl::Status PipelineCache::save_status() const {
@@ -266,9 +219,9 @@ absl::StatusOr<std::string> PipelineCache::Data() const {
   // Other threads may add pipelines between the two calls.
   for (int attempt = 0; attempt < 8 && result == VK_INCOMPLETE; ++attempt) {
     size_t size = 0;
-    TANDEM_RETURN_IF_ERROR(context_->Check(
-        vk.GetPipelineCacheData(context_->device(), handle_, &size, nullptr),
-        "vkGetPipelineCacheData"));
+    TANDEM_RETURN_IF_ERROR(
+        context_->Check(vk.GetPipelineCacheData(context_->device(), handle_, &size, nullptr),
+                        "vkGetPipelineCacheData"));
     data.resize(size);
     result = vk.GetPipelineCacheData(context_->device(), handle_, &size, data.data());
     data.resize(size);
@@ -297,9 +250,15 @@ absl::Status PipelineCache::Save() {
   const int64_t unsaved = unsaved_.load(std::memory_order_relaxed);
   if (unsaved == 0) return absl::OkStatus();
   const absl::StatusOr<std::string> data = Data();
-  save_status_ = data.ok() ? ReplaceFile(directory_, path_,
-                                         EncodePipelineCache(context_->physical(), *data))
-                           : data.status();
+  save_status_ =
+      Annotate(data.ok() ? WriteCacheFile(path_, EncodePipelineCache(context_->physical(), *data))
+                         : data.status(),
+               "pipeline cache");
+  if (!save_status_.ok() && !warned_) {
+    // A run without the file is right, only its starts are slow: nobody else would tell.
+    warned_ = true;
+    std::fprintf(stderr, "tandem: %s\n", std::string(save_status_.message()).c_str());
+  }
   if (save_status_.ok()) unsaved_.fetch_sub(unsaved, std::memory_order_relaxed);
   return save_status_;
 }

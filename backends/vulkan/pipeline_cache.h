@@ -9,8 +9,8 @@
 // our own: the identity of the device (vendor, device, driver version, pipeline cache UUID), the
 // length and a CRC-32C of what follows, for drivers trust what they are given. A file whose header,
 // length, checksum or inner header (VkPipelineCacheHeaderVersionOne) is not right is ignored and
-// written anew. Files are written under another name, synced and renamed, so readers see the old
-// file or the new one, whole; of several processes the last one wins. No error is fatal.
+// written anew. Readers see the old file or the new one, whole (atomic_file.h); of several processes
+// the last one wins. No error is fatal.
 //
 // Thread rules: all methods from any thread.
 #ifndef TANDEM_BACKENDS_VULKAN_PIPELINE_CACHE_H_
@@ -54,7 +54,9 @@ class PipelineCache {
   const std::string& path() const { return path_; }  // empty: nothing on disk
   // How reading went; OK also if there was nothing to read.
   const absl::Status& load_status() const { return load_status_; }
-  // How the last Save went.
+  // How reading went, for people: "read 4096 bytes: <path>", "ignored: <path>: torn", "new: <path>".
+  std::string Describe() const;
+  // How the last Save went. The first that fails is also written to stderr.
   absl::Status save_status() const;
 
   // A pipeline was made: what is on disk is no longer all.
@@ -72,14 +74,15 @@ class PipelineCache {
   absl::StatusOr<std::string> Data() const;
 
   const std::shared_ptr<VulkanContext> context_;
-  const std::string directory_;
   const std::string path_;
   VkPipelineCache handle_ = VK_NULL_HANDLE;
   absl::Status load_status_;
+  int64_t bytes_read_ = 0;
   std::atomic<int64_t> unsaved_{0};
   absl::Mutex listener_mutex_;
   std::function<void()> listener_ ABSL_GUARDED_BY(listener_mutex_);
   mutable absl::Mutex mutex_;  // one Save at a time
+  bool warned_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status save_status_ ABSL_GUARDED_BY(mutex_);
 };
 

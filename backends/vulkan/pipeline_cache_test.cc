@@ -1,8 +1,10 @@
 #include "tandem/backends/vulkan/pipeline_cache.h"
 
-#include <sys/stat.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -129,6 +131,7 @@ INSTANTIATE_TEST_SUITE_P(All, PipelineCacheTest, testing::Values(""), DisableNam
 
 TEST_P(PipelineCacheTest, WritesAndReads) {
   std::shared_ptr<PipelineCache> cache = NewCache();
+  EXPECT_EQ(cache->Describe(), "new: " + cache->path());
   EXPECT_TRUE(cache->Save().ok());
   EXPECT_FALSE(fs::exists(directory_));  // nothing to write, nothing written
   AddPipeline(cache);
@@ -139,6 +142,8 @@ TEST_P(PipelineCacheTest, WritesAndReads) {
   ASSERT_TRUE(data.ok()) << data.status();
   cache = NewCache();
   EXPECT_TRUE(cache->load_status().ok()) << cache->load_status();
+  EXPECT_EQ(cache->Describe(),
+            "read " + std::to_string(fs::file_size(cache->path())) + " bytes: " + cache->path());
   AddPipeline(cache);
   cache = nullptr;  // writes
   EXPECT_TRUE(NewCache()->load_status().ok());
@@ -153,6 +158,7 @@ TEST_P(PipelineCacheTest, TornFilesAreIgnoredAndReplaced) {
   cache = NewCache();
   EXPECT_EQ(cache->load_status().code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(cache->load_status().message(), HasSubstr(path));
+  EXPECT_EQ(cache->Describe(), "ignored: " + std::string(cache->load_status().message()));
   AddPipeline(cache);
   ASSERT_TRUE(cache->Save().ok());
   EXPECT_TRUE(NewCache()->load_status().ok());
@@ -170,19 +176,56 @@ TEST_P(PipelineCacheTest, AFolderInThePlaceOfTheFile) {
   EXPECT_THAT(Files(), SizeIs(1));  // the temporary file went away
 }
 
-TEST_P(PipelineCacheTest, AFullDiskOrOneThatCannotBeWritten) {
-  // A file where the folder should be: nothing below it can be made.
+// Nothing below a file can be made.
+TEST_P(PipelineCacheTest, AFileInThePlaceOfTheFolder) {
   std::ofstream(directory_.string()) << "in the way";
   std::shared_ptr<PipelineCache> cache = NewCache();
   AddPipeline(cache);
+  testing::internal::CaptureStderr();
   EXPECT_FALSE(cache->Save().ok());
+  EXPECT_FALSE(cache->Save().ok());
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),  // once
+            "tandem: " + std::string(cache->save_status().message()) + "\n");
   EXPECT_THAT(cache->save_status().message(), HasSubstr("pipeline cache: cannot"));
+}
+
+// The first bytes can be written, the others cannot. (What ENOSPC does: atomic_file_test.)
+TEST_P(PipelineCacheTest, ADiskThatFillsUpWhileWriting) {
+  std::shared_ptr<PipelineCache> cache = NewCache();
+  AddPipeline(cache);
+  ASSERT_TRUE(cache->Save().ok());
+  const std::string before = Contents(cache->path());
+  cache->NoteNewPipeline();
+  rlimit old = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
+  const rlimit small = {60, old.rlim_max};
+  void (*const handler)(int) = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const absl::Status status = cache->Save();
+  ::setrlimit(RLIMIT_FSIZE, &old);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(status.code(), absl::ErrnoToStatusCode(EFBIG)) << status;
+  EXPECT_EQ(cache->save_status(), status);
+  EXPECT_EQ(cache->unsaved(), 1);
+  EXPECT_THAT(Files(), SizeIs(1));  // the temporary file went away
+  EXPECT_EQ(Contents(cache->path()), before);
+  EXPECT_TRUE(cache->Save().ok());  // there is room again
+  EXPECT_EQ(cache->unsaved(), 0);
+}
+
+TEST_P(PipelineCacheTest, MakesAllFoldersOfItsPath) {
+  directory_ = directory_ / "a" / "b";
+  std::shared_ptr<PipelineCache> cache = NewCache();
+  AddPipeline(cache);
+  EXPECT_TRUE(cache->Save().ok()) << cache->save_status();
+  EXPECT_TRUE(fs::exists(cache->path()));
 }
 
 TEST_P(PipelineCacheTest, OffUnlessThereIsADirectory) {
   auto cache = PipelineCache::Create(device().context(), "");
   ASSERT_TRUE(cache.ok()) << cache.status();
   EXPECT_THAT((*cache)->path(), IsEmpty());
+  EXPECT_EQ((*cache)->Describe(), "off: no cache_dir");
   AddPipeline(*cache);
   EXPECT_TRUE((*cache)->Save().ok());
 }

@@ -1,25 +1,23 @@
 #include "tandem/backends/vulkan/shader_file.h"
 
-#include <unistd.h>
+#include <sys/stat.h>
 
-#include <atomic>
-#include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <memory>
-#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "tandem/core/base/atomic_file.h"
 #include "tandem/core/base/crc32c.h"
+#include "tandem/core/base/status_macros.h"
 
 namespace tandem::vulkan_backend {
 namespace {
 
 constexpr char kMagic[8] = {'T', 'N', 'D', 'M', 'S', 'P', 'V', '1'};
 constexpr uint32_t kSpirvMagic = 0x07230203;
-constexpr int64_t kMaxFileBytes = int64_t{64} << 20;
 
 struct Header {
   char magic[8];
@@ -49,9 +47,11 @@ uint32_t ChecksumOf(const Header& header, absl::string_view text,
   return Crc32c(words.data(), words.size() * sizeof(uint32_t), sum);
 }
 
-absl::Status Unwritten(const std::string& path, absl::string_view what, int error) {
-  return absl::UnavailableError(
-      absl::StrCat("shader cache: ", what, " ", path, ": ", std::strerror(error)));
+// Nothing where it cannot be told.
+std::optional<uint64_t> SizeOf(std::FILE* file) {
+  struct stat info = {};
+  if (::fstat(::fileno(file), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
+  return static_cast<uint64_t>(info.st_size);
 }
 
 }  // namespace
@@ -69,7 +69,8 @@ std::optional<std::vector<uint32_t>> ReadShaderFile(const std::string& directory
   if (std::fread(&header, sizeof(header), 1, file.get()) != 1 ||
       std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0 || header.version != version ||
       header.text_bytes != text.size() || header.num_words == 0 ||
-      header.num_words > kMaxFileBytes / static_cast<int64_t>(sizeof(uint32_t))) {
+      // Before room is made for words that are not there: the header may be anything.
+      SizeOf(file.get()) != sizeof(header) + text.size() + header.num_words * sizeof(uint32_t)) {
     return std::nullopt;
   }
   std::string own(text.size(), '\0');
@@ -85,35 +86,20 @@ std::optional<std::vector<uint32_t>> ReadShaderFile(const std::string& directory
 
 absl::Status WriteShaderFile(const std::string& directory, absl::string_view text, uint32_t version,
                              absl::Span<const uint32_t> words) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) return Unwritten(directory, "cannot make", error.value());
-  const std::string path = ShaderFilePath(directory, text);
-  static std::atomic<uint32_t> counter{0};
-  const std::string temporary = absl::StrCat(path, ".", getpid(), ".", counter.fetch_add(1));
   Header header = {};
   std::memcpy(header.magic, kMagic, sizeof(kMagic));
   header.version = version;
   header.text_bytes = static_cast<uint32_t>(text.size());
   header.num_words = static_cast<uint32_t>(words.size());
   header.checksum = ChecksumOf(header, text, words);
-  File file(std::fopen(temporary.c_str(), "wb"));
-  if (file == nullptr) return Unwritten(temporary, "cannot open", errno);
-  bool written =
-      std::fwrite(&header, sizeof(header), 1, file.get()) == 1 &&
-      std::fwrite(text.data(), 1, text.size(), file.get()) == text.size() &&
-      std::fwrite(words.data(), sizeof(uint32_t), words.size(), file.get()) == words.size() &&
-      std::fflush(file.get()) == 0;
-  int reason = errno;
-  // A full disk may say so only here.
-  if (std::fclose(file.release()) != 0 && written) {
-    written = false;
-    reason = errno;
-  }
-  if (written && std::rename(temporary.c_str(), path.c_str()) == 0) return absl::OkStatus();
-  if (written) reason = errno;
-  std::remove(temporary.c_str());
-  return Unwritten(path, "cannot write", reason);
+  const auto bytes = [](const void* data, size_t size) {
+    return absl::string_view(static_cast<const char*>(data), size);
+  };
+  return Annotate(
+      WriteCacheFile(ShaderFilePath(directory, text),
+                     absl::StrCat(bytes(&header, sizeof(header)), text,
+                                  bytes(words.data(), words.size() * sizeof(uint32_t)))),
+      "shader cache");
 }
 
 }  // namespace tandem::vulkan_backend

@@ -28,7 +28,7 @@ std::string ShaderFilePath(const std::string& directory, absl::string_view text)
 std::optional<std::vector<uint32_t>> ReadShaderFile(const std::string& directory,
                                                     absl::string_view text, uint32_t version);
 
-// Makes the directory if there is none. UNAVAILABLE with the reason if the file cannot be written.
+// Makes the directory if there is none. Errors as of WriteCacheFile (atomic_file.h).
 absl::Status WriteShaderFile(const std::string& directory, absl::string_view text, uint32_t version,
                              absl::Span<const uint32_t> words);
 

@@ -71,7 +71,8 @@ TEST_F(VulkanBackendTest, OpensAndDescribes) {
   EXPECT_GT(device.info().memory_bytes, 0);
   EXPECT_EQ(device.info().alignment, device.allocator().alignment());
   EXPECT_THAT(device.info().properties,
-              IsSupersetOf({Key("driver"), Key("vulkan"), Key("features"), Key("subgroup_size")}));
+              IsSupersetOf({Key("driver"), Key("vulkan"), Key("features"), Key("subgroup_size"),
+                            Key("pipeline_cache")}));
   for (const auto& [name, value] : device.info().properties) {
     if (name != "features") {
       EXPECT_FALSE(value.empty()) << name;

@@ -72,6 +72,7 @@ absl::StatusOr<std::unique_ptr<VulkanDevice>> VulkanDevice::Create(
   std::unique_ptr<VulkanDevice> device(new VulkanDevice(std::move(context), options));
   TANDEM_ASSIGN_OR_RETURN(device->programs_,
                           ProgramCache::Create(device->context_, options.cache_dir));
+  device->info_.properties.push_back({"pipeline_cache", device->programs_->pipelines().Describe()});
   TANDEM_ASSIGN_OR_RETURN(device->default_stream_, device->CreateStream());
   // Eager work that is pending holds buffers that nobody else has any more.
   auto* const stream = static_cast<VulkanStream*>(device->default_stream_.get());

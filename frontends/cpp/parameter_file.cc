@@ -2,8 +2,8 @@
 
 #include <memory>
 
+#include "tandem/core/base/atomic_file.h"
 #include "tandem/core/base/status_macros.h"
-#include "tandem/serialization/native/atomic_file.h"
 #include "tandem/serialization/native/byte_source.h"
 #include "tandem/serialization/native/safetensors.h"
 

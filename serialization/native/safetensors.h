@@ -32,9 +32,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "tandem/core/base/atomic_file.h"
 #include "tandem/core/device/device.h"
 #include "tandem/core/tensor/tensor.h"
-#include "tandem/serialization/native/atomic_file.h"
 #include "tandem/serialization/native/byte_source.h"
 
 namespace tandem {

@@ -13,8 +13,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "tandem/core/base/atomic_file.h"
 #include "tandem/frontends/cpp/tandem.h"
-#include "tandem/serialization/native/atomic_file.h"
 #include "tandem/serialization/native/byte_source.h"
 #include "tandem/serialization/native/safetensors.h"
 #include "tandem/tests/e2e/observed.h"

@@ -14,9 +14,12 @@
 //
 // Thread rules: one thread at a time for an object. Writers of the same path do not disturb each
 // other: the last Commit wins.
-#ifndef TANDEM_SERIALIZATION_NATIVE_ATOMIC_FILE_H_
-#define TANDEM_SERIALIZATION_NATIVE_ATOMIC_FILE_H_
+#ifndef TANDEM_CORE_BASE_ATOMIC_FILE_H_
+#define TANDEM_CORE_BASE_ATOMIC_FILE_H_
 
+#include <sys/types.h>
+
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -26,13 +29,24 @@
 
 namespace tandem {
 
+// The calls of the system that may fail late: a test puts others in their place.
+struct FileCalls {
+  ssize_t (*write)(int descriptor, const void* bytes, size_t count);
+  int (*fsync)(int descriptor);
+  int (*close)(int descriptor);
+};
+
+const FileCalls& SystemFileCalls();
+
 class AtomicFile {
  public:
   // NOT_FOUND if the folder does not exist; PERMISSION_DENIED and others as the system says, with
-  // the path.
-  static absl::StatusOr<AtomicFile> Create(absl::string_view path);
+  // the path: a full disk is RESOURCE_EXHAUSTED, here and below. `calls` lives as long as the file.
+  static absl::StatusOr<AtomicFile> Create(absl::string_view path,
+                                           const FileCalls& calls = SystemFileCalls());
   AtomicFile(AtomicFile&& other) noexcept
-      : path_(std::move(other.path_)),
+      : calls_(other.calls_),
+        path_(std::move(other.path_)),
         temporary_(std::move(other.temporary_)),
         descriptor_(std::exchange(other.descriptor_, -1)) {}
   AtomicFile& operator=(AtomicFile&&) = delete;
@@ -44,10 +58,14 @@ class AtomicFile {
   absl::Status Commit();
 
  private:
-  AtomicFile(std::string path, std::string temporary, int descriptor)
-      : path_(std::move(path)), temporary_(std::move(temporary)), descriptor_(descriptor) {}
+  AtomicFile(std::string path, std::string temporary, int descriptor, const FileCalls& calls)
+      : calls_(&calls),
+        path_(std::move(path)),
+        temporary_(std::move(temporary)),
+        descriptor_(descriptor) {}
   absl::Status Error(int error, absl::string_view what) const;
 
+  const FileCalls* calls_;
   std::string path_;
   std::string temporary_;
   int descriptor_;
@@ -56,6 +74,9 @@ class AtomicFile {
 // All of it: Create, Write, Commit.
 absl::Status WriteFileAtomically(absl::string_view path, absl::string_view bytes);
 
+// The same for a file that nobody but Tandem reads: makes its folder, and those above it.
+absl::Status WriteCacheFile(absl::string_view path, absl::string_view bytes);
+
 }  // namespace tandem
 
-#endif  // TANDEM_SERIALIZATION_NATIVE_ATOMIC_FILE_H_
+#endif  // TANDEM_CORE_BASE_ATOMIC_FILE_H_

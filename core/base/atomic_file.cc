@@ -1,4 +1,4 @@
-#include "tandem/serialization/native/atomic_file.h"
+#include "tandem/core/base/atomic_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,7 +9,9 @@
 #include <climits>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "tandem/core/base/status_macros.h"
@@ -46,7 +48,12 @@ absl::Status SyncFolder(const std::string& folder) {
 
 }  // namespace
 
-absl::StatusOr<AtomicFile> AtomicFile::Create(absl::string_view path) {
+const FileCalls& SystemFileCalls() {
+  static constexpr FileCalls kCalls = {::write, ::fsync, ::close};
+  return kCalls;
+}
+
+absl::StatusOr<AtomicFile> AtomicFile::Create(absl::string_view path, const FileCalls& calls) {
   static std::atomic<uint64_t> counter{0};
   const std::string target = FollowLinks(std::string(path));
   struct stat info = {};
@@ -67,7 +74,7 @@ absl::StatusOr<AtomicFile> AtomicFile::Create(absl::string_view path) {
                                  absl::StrCat("cannot write ", target,
                                               error == ENOENT ? "; create its folder first" : ""));
     }
-    AtomicFile file(target, std::move(temporary), descriptor);
+    AtomicFile file(target, std::move(temporary), descriptor, calls);
     if (replaces && ::fchmod(descriptor, info.st_mode & 07777) != 0) {
       return file.Error(errno, "set the permissions of");
     }
@@ -78,7 +85,7 @@ absl::StatusOr<AtomicFile> AtomicFile::Create(absl::string_view path) {
 }
 
 AtomicFile::~AtomicFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  if (descriptor_ >= 0) calls_->close(descriptor_);
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
@@ -91,9 +98,10 @@ absl::Status AtomicFile::Write(absl::string_view bytes) {
     return absl::FailedPreconditionError(absl::StrCat(path_, " was committed already"));
   }
   while (!bytes.empty()) {
-    const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
+    const ssize_t count = calls_->write(descriptor_, bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return Error(errno, "write");
+    if (count == 0) return Error(EIO, "write");  // or it would be tried for ever
     bytes.remove_prefix(static_cast<size_t>(count));
   }
   return absl::OkStatus();
@@ -103,12 +111,13 @@ absl::Status AtomicFile::Commit() {
   if (descriptor_ < 0) {
     return absl::FailedPreconditionError(absl::StrCat(path_, " was committed already"));
   }
-  if (::fsync(descriptor_) != 0) {
+  if (calls_->fsync(descriptor_) != 0) {
     const absl::Status status = Error(errno, "flush");
-    ::close(std::exchange(descriptor_, -1));
+    calls_->close(std::exchange(descriptor_, -1));
     return status;
   }
-  if (::close(std::exchange(descriptor_, -1)) != 0) return Error(errno, "close");
+  // Some file systems tell of a full disk only here.
+  if (calls_->close(std::exchange(descriptor_, -1)) != 0) return Error(errno, "close");
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return Error(errno, "replace");
   temporary_.clear();
   return SyncFolder(FolderOf(path_));
@@ -118,6 +127,16 @@ absl::Status WriteFileAtomically(absl::string_view path, absl::string_view bytes
   TANDEM_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   TANDEM_RETURN_IF_ERROR(file.Write(bytes));
   return file.Commit();
+}
+
+absl::Status WriteCacheFile(absl::string_view path, absl::string_view bytes) {
+  const std::string folder = FolderOf(std::string(path));
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot make the folder ", folder));
+  }
+  return WriteFileAtomically(path, bytes);
 }
 
 }  // namespace tandem
