@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tandem/backends/cpu/cpu_kernel.h"
+#include "tandem/core/device/test_device.h"
 
 namespace tandem::cpu_backend {
 namespace {
@@ -73,6 +74,22 @@ TEST_F(CpuDeviceTest, StreamExecutesAtOnce) {
   EXPECT_TRUE(stream.WaitFor(now).ok());
   EXPECT_TRUE(stream.Synchronize(now).ok());
   EXPECT_TRUE(device_->CreateStream().value()->WaitFor(now).ok());
+}
+
+// Has failed: every point is reached, and only Synchronize says what became of the work.
+class FailedStream : public TestStream {
+ public:
+  absl::Status Synchronize(const TimelinePoint&) override { return absl::DataLossError("gone"); }
+};
+
+TEST_F(CpuDeviceTest, WaitsForOtherDevicesAndTheirErrors) {
+  Stream& stream = device_->default_stream();
+  TestDevice other;
+  EXPECT_TRUE(stream.WaitFor(other.default_stream().Now()).ok());
+  EXPECT_TRUE(stream.WaitFor({}).ok());
+  const Ref<FailedStream> failed = MakeRef<FailedStream>();
+  EXPECT_EQ(stream.WaitFor(failed->Now()).code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(stream.Synchronize(failed->Now()).code(), absl::StatusCode::kDataLoss);
 }
 
 TEST_F(CpuDeviceTest, CommandBufferReplaysWithOtherBuffers) {

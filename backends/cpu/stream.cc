@@ -1,7 +1,5 @@
 #include "tandem/backends/cpu/stream.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -244,8 +242,7 @@ absl::StatusOr<TimelinePoint> CpuStream::Submit(const Ref<CommandBuffer>& comman
 
 absl::Status CpuStream::WaitFor(const TimelinePoint& point) {
   if (point.stream == nullptr || point.stream == this) return absl::OkStatus();
-  while (!point.stream->Reached(point)) sched_yield();
-  return absl::OkStatus();
+  return const_cast<Stream*>(point.stream)->Synchronize(point);
 }
 
 bool CpuStream::Reached(const TimelinePoint& point) const {
