@@ -140,7 +140,9 @@ void CommandList::Fill(const VkDescriptorBufferInfo& to, uint32_t pattern) {
 absl::Status CommandList::End() {
   Barrier(kWorkStages, VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
           VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
-  return context_->Check(vk_.EndCommandBuffer(commands_), "vkEndCommandBuffer");
+  VkResult result = context_->InjectedFault();
+  if (result == VK_SUCCESS) result = vk_.EndCommandBuffer(commands_);
+  return context_->Check(result, "vkEndCommandBuffer");
 }
 
 void CommandList::Order(absl::Span<const MemoryAccess> accesses, VkPipelineStageFlags stage) {

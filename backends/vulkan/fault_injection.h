@@ -5,7 +5,7 @@
 //   registry.SetOption("vulkan", "lose_device", "1");      // every open device is lost
 //
 // A creation is whatever takes memory of the driver: memory, buffers, pipelines, command buffers,
-// pools, descriptor sets, semaphores. It fails with VK_ERROR_OUT_OF_DEVICE_MEMORY. Who creates asks
+// pools, descriptor sets, semaphores; also vkEndCommandBuffer and vkQueueSubmit. It fails with VK_ERROR_OUT_OF_DEVICE_MEMORY. Who creates asks
 // first:
 //
 //   VkResult result = context.InjectedFault();

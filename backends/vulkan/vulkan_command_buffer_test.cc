@@ -270,6 +270,36 @@ TEST_P(VulkanCommandBufferTest, FailedCreationsAreStatuses) {
   EXPECT_EQ(Read(*y)[10], 21);
 }
 
+TEST_P(VulkanCommandBufferTest, FailedSubmissionsLeaveTheStreamUsable) {
+  Ref<Buffer> middle = Allocate(256), x = Make(Iota(64)), y = Make(Iota(64)), z = Make(Iota(64));
+  Ref<CommandBuffer> commands = Doubling(*middle, 64);
+  const BufferView bindings[] = {BufferView::Of(*x), BufferView::Of(*y)};
+  ASSERT_TRUE(stream().Submit(commands, bindings).ok());  // has the list recorded
+  ASSERT_TRUE(stream().Synchronize(stream().Now()).ok());
+  const auto fail = [&](const char* fault) {
+    EXPECT_TRUE(Set("fail_allocation", fault).ok());
+    EXPECT_EQ(stream().Submit(commands, bindings).status().code(),
+              absl::StatusCode::kResourceExhausted);
+    EXPECT_TRUE(Set("fail_allocation", "0").ok());
+    EXPECT_TRUE(z->unique());
+  };
+  // The caller's work alone: he knows.
+  const uint64_t before = stream().Now().value;
+  fail("1+");
+  EXPECT_EQ(stream().Now().value, before);
+  EXPECT_TRUE(stream().Synchronize(stream().Now()).ok());
+  // With work that others may have recorded: vkEndCommandBuffer of it fails, or vkQueueSubmit.
+  for (const char* fault : {"1+", "2+"}) {
+    SCOPED_TRACE(fault);
+    ASSERT_TRUE(Scale(stream(), *z, *x, 7).ok());
+    fail(fault);
+    ASSERT_TRUE(stream().Submit(commands, bindings).ok());
+    EXPECT_EQ(stream().Synchronize(stream().Now()).code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_EQ(Read(*y)[10], 21);
+    EXPECT_EQ(Read(*x)[10], 10);
+  }
+}
+
 TEST_P(VulkanCommandBufferTest, DeviceLost) {
   Ref<Buffer> middle = Allocate(256), x = Make(Iota(64)), y = Make(Iota(64));
   Ref<CommandBuffer> commands = Doubling(*middle, 64);

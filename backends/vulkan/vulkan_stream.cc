@@ -1,7 +1,5 @@
 #include "tandem/backends/vulkan/vulkan_stream.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -18,8 +16,18 @@ namespace {
 constexpr int kCommandsWhenIdle = 16;
 
 // For points of streams that cannot signal this device.
-void WaitOnHost(const TimelinePoint& point) {
-  while (!point.stream->Reached(point)) sched_yield();
+absl::Status WaitOnHost(const TimelinePoint& point) {
+  return const_cast<Stream*>(point.stream)->Synchronize(point);
+}
+
+// Appends `from`, which is empty then.
+void MoveTo(std::vector<Ref<const RefCounted>>& from, std::vector<Ref<const RefCounted>>* to) {
+  if (to->empty()) {
+    to->swap(from);
+    return;
+  }
+  to->insert(to->end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  from.clear();
 }
 
 }  // namespace
@@ -34,7 +42,7 @@ VulkanStream::VulkanStream(std::shared_ptr<VulkanContext> context, Ref<const Tim
 
 VulkanStream::~VulkanStream() {
   Flush().IgnoreError();  // nobody is left to be told
-  timeline_->Drain(submitted_.load(std::memory_order_relaxed));
+  timeline_->Drain(signaled_.load(std::memory_order_relaxed));
 }
 
 absl::Status VulkanStream::Record(const Dispatch& dispatch) {
@@ -121,13 +129,13 @@ absl::Status VulkanStream::WaitFor(const TimelinePoint& point) {
   // dynamic_cast: a stream does not say what it is.
   auto* other = dynamic_cast<VulkanStream*>(const_cast<Stream*>(point.stream));
   if (other == nullptr || other->context_ != context_) {
-    WaitOnHost(point);
-    return absl::OkStatus();
+    return WaitOnHost(point);
   }
   // Before anything of ours that waits for it: there is one queue for both.
-  TANDEM_RETURN_IF_ERROR(other->EnsureSubmitted(point.value));
+  TANDEM_RETURN_IF_ERROR(other->EnsureSubmittedOrLost(point.value));
+  const uint64_t value = other->SignaledFor(point.value);
   // Every list begins with a barrier after all that the queue got before, so what is done is visible.
-  if (other->timeline_->Reached(point.value) >= point.value) return absl::OkStatus();
+  if (other->timeline_->Reached(value) >= value) return absl::OkStatus();
   Kept let_go;
   LightMutexLock lock(&mutex_);
   // What is open does not wait.
@@ -136,9 +144,9 @@ absl::Status VulkanStream::WaitFor(const TimelinePoint& point) {
   const auto it = std::find_if(waits_.begin(), waits_.end(),
                                [&](const Wait& wait) { return wait.timeline == other->timeline_; });
   if (it == waits_.end()) {
-    waits_.push_back({other->timeline_, point.value});
+    waits_.push_back({other->timeline_, value});
   } else {
-    it->value = std::max(it->value, point.value);
+    it->value = std::max(it->value, value);
   }
   return absl::OkStatus();
 }
@@ -150,18 +158,20 @@ bool VulkanStream::Reached(const TimelinePoint& point) const {
       !const_cast<VulkanStream*>(this)->EnsureSubmitted(point.value).ok()) {
     return true;
   }
-  return failed_.load(std::memory_order_acquire) ||
-         timeline_->Reached(point.value) >= point.value || !context_->Alive().ok();
+  const uint64_t value = SignaledFor(point.value);
+  return failed_.load(std::memory_order_acquire) || timeline_->Reached(value) >= value ||
+         !context_->Alive().ok();
 }
 
 absl::Status VulkanStream::Synchronize(const TimelinePoint& point) {
   if (point.stream == nullptr) return absl::OkStatus();
-  if (point.stream != this) {
-    WaitOnHost(point);
-    return absl::OkStatus();
-  }
-  TANDEM_RETURN_IF_ERROR(EnsureSubmitted(point.value));
-  TANDEM_RETURN_IF_ERROR(timeline_->Wait(point.value));
+  if (point.stream != this) return WaitOnHost(point);
+  TANDEM_RETURN_IF_ERROR(EnsureSubmittedOrLost(point.value));
+  return WaitAndRetire(point.value);
+}
+
+absl::Status VulkanStream::WaitAndRetire(uint64_t value) {
+  TANDEM_RETURN_IF_ERROR(timeline_->Wait(SignaledFor(value)));
   Kept let_go;
   LightMutexLock lock(&mutex_);
   RetireLocked(&let_go);
@@ -179,7 +189,10 @@ bool VulkanStream::Drain() {
     LightMutexLock lock(&mutex_);
     if (!HasOpenLocked() && in_flight_.empty()) return false;
   }
-  return Synchronize(Now()).ok();
+  const TimelinePoint now = Now();
+  // Not Synchronize: who asks for room is not told of lost work, so the next wait is to be.
+  EnsureSubmitted(now.value).IgnoreError();
+  return WaitAndRetire(now.value).ok();
 }
 
 VulkanStream::Stats VulkanStream::stats() const {
@@ -207,6 +220,19 @@ absl::Status VulkanStream::EnsureSubmitted(uint64_t value) {
   return FlushLocked(&let_go);
 }
 
+absl::Status VulkanStream::EnsureSubmittedOrLost(uint64_t value) {
+  const absl::Status status = EnsureSubmitted(value);
+  uint64_t lost = lost_.load(std::memory_order_acquire);
+  if (lost == 0 || lost > value) [[likely]]
+    return status;
+  LightMutexLock lock(&mutex_);
+  // Another thread may have been told meanwhile.
+  lost = lost_.load(std::memory_order_relaxed);
+  if (lost == 0 || lost > value) return status;
+  lost_.store(0, std::memory_order_relaxed);
+  return std::exchange(loss_, absl::OkStatus());
+}
+
 absl::Status VulkanStream::OpenLocked(Kept* let_go) {
   TANDEM_RETURN_IF_ERROR(status_);
   if (open_ != nullptr) [[likely]]
@@ -228,8 +254,8 @@ absl::Status VulkanStream::CommandAddedLocked(Kept* let_go) {
   const int count = open_->num_commands();
   if (count < kMaxCommands) [[likely]] {
     if (count % kCommandsWhenIdle != 0) return absl::OkStatus();
-    const uint64_t submitted = submitted_.load(std::memory_order_relaxed);
-    if (timeline_->Reached(submitted) < submitted) return absl::OkStatus();
+    const uint64_t signaled = signaled_.load(std::memory_order_relaxed);
+    if (timeline_->Reached(signaled) < signaled) return absl::OkStatus();
   }
   return FlushLocked(let_go);
 }
@@ -242,38 +268,44 @@ absl::Status VulkanStream::FlushLocked(Kept* let_go) {
 
 absl::Status VulkanStream::SubmitLocked(const CommandList* replay, Kept kept, Kept* let_go) {
   TANDEM_RETURN_IF_ERROR(status_);
-  if (const absl::Status alive = context_->Alive(); !alive.ok()) return FailLocked(alive);
-  RetireLocked(let_go);
-  if (in_flight_.size() >= kMaxInFlight) {
-    if (const absl::Status waited = timeline_->Wait(in_flight_.front().value); !waited.ok()) {
-      return FailLocked(waited);
-    }
-    RetireLocked(let_go);
-  }
-  VkCommandBuffer lists[2];
-  size_t num_lists = 0;
-  if (open_ != nullptr) {
-    if (const absl::Status ended = open_->End(); !ended.ok()) return FailLocked(ended);
-    lists[num_lists++] = open_->handle();
-  }
-  if (replay != nullptr) lists[num_lists++] = replay->handle();
   const uint64_t value = submitted_.load(std::memory_order_relaxed) + 1;
-  if (const absl::Status queued = QueueLocked({lists, num_lists}, value); !queued.ok()) {
-    return FailLocked(queued);
+  if (absl::Status status = TrySubmitLocked(replay, value, let_go); !status.ok()) {
+    MoveTo(kept, let_go);
+    return FailLocked(std::move(status), let_go);
   }
   ++stats_.submissions;
   if (open_ != nullptr) {
     stats_.commands += open_->num_commands();
     stats_.barriers += open_->num_barriers();
   }
+  // Not MoveTo: open_kept_ keeps its room for the next list.
   kept.insert(kept.end(), std::make_move_iterator(open_kept_.begin()),
               std::make_move_iterator(open_kept_.end()));
   open_kept_.clear();
   for (Wait& wait : waits_) kept.push_back(std::move(wait.timeline));
   waits_.clear();
   in_flight_.push_back({value, std::move(open_), std::move(kept)});
+  signaled_.store(value, std::memory_order_release);
   submitted_.store(value, std::memory_order_release);
   return absl::OkStatus();
+}
+
+absl::Status VulkanStream::TrySubmitLocked(const CommandList* replay, uint64_t value,
+                                           Kept* let_go) {
+  TANDEM_RETURN_IF_ERROR(context_->Alive());
+  RetireLocked(let_go);
+  if (in_flight_.size() >= kMaxInFlight) {
+    TANDEM_RETURN_IF_ERROR(timeline_->Wait(in_flight_.front().value));
+    RetireLocked(let_go);
+  }
+  VkCommandBuffer lists[2];
+  size_t num_lists = 0;
+  if (open_ != nullptr) {
+    TANDEM_RETURN_IF_ERROR(open_->End());
+    lists[num_lists++] = open_->handle();
+  }
+  if (replay != nullptr) lists[num_lists++] = replay->handle();
+  return QueueLocked({lists, num_lists}, value);
 }
 
 absl::Status VulkanStream::QueueLocked(absl::Span<const VkCommandBuffer> lists, uint64_t value) {
@@ -303,13 +335,14 @@ absl::Status VulkanStream::QueueLocked(absl::Span<const VkCommandBuffer> lists, 
   info.signalSemaphoreCount = 1;
   info.pSignalSemaphores = &signal;
   const auto submit = [&] {
+    if (const VkResult fault = context_->InjectedFault(); fault != VK_SUCCESS) return fault;
     absl::MutexLock lock(&context_->queue_mutex());
     return context_->functions().QueueSubmit(context_->queue(), 1, &info, VK_NULL_HANDLE);
   };
   VkResult result = submit();
   if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY) {
     // Pending submissions hold memory of the driver.
-    TANDEM_RETURN_IF_ERROR(timeline_->Wait(submitted_.load(std::memory_order_relaxed)));
+    TANDEM_RETURN_IF_ERROR(timeline_->Wait(signaled_.load(std::memory_order_relaxed)));
     result = submit();
   }
   return context_->Check(result, "vkQueueSubmit");
@@ -321,23 +354,32 @@ void VulkanStream::RetireLocked(Kept* let_go) {
   while (!in_flight_.empty() && in_flight_.front().value <= reached) {
     Submission& done = in_flight_.front();
     if (done.list != nullptr) spare_.push_back(std::move(done.list));
-    if (let_go->empty()) {
-      *let_go = std::move(done.kept);
-    } else {
-      let_go->insert(let_go->end(), std::make_move_iterator(done.kept.begin()),
-                     std::make_move_iterator(done.kept.end()));
-    }
+    MoveTo(done.kept, let_go);
     in_flight_.pop_front();
   }
 }
 
-absl::Status VulkanStream::FailLocked(absl::Status status) {
-  status_ = std::move(status);
-  failed_.store(true, std::memory_order_release);
-  // The list is not begun again, for the stream takes no more work; it ends with the stream.
-  if (open_ != nullptr) spare_.push_back(std::move(open_));
-  waits_.clear();
-  return status_;
+absl::Status VulkanStream::FailLocked(absl::Status status, Kept* let_go) {
+  const bool had_open = open_ != nullptr;
+  // It is not pending, so it can be begun again.
+  if (had_open) spare_.push_back(std::move(open_));
+  MoveTo(open_kept_, let_go);
+  if (!context_->Alive().ok()) {
+    status_ = status;
+    failed_.store(true, std::memory_order_release);
+    waits_.clear();
+    return status;
+  }
+  // Later work waits still, for what the lost one would have.
+  if (!had_open) return status;
+  // Now() may have handed this value out, for the open list.
+  const uint64_t value = submitted_.load(std::memory_order_relaxed) + 1;
+  if (lost_.load(std::memory_order_relaxed) == 0) {
+    loss_ = Annotate(status, "work that was queued is lost");
+    lost_.store(value, std::memory_order_release);
+  }
+  submitted_.store(value, std::memory_order_release);
+  return status;
 }
 
 }  // namespace tandem::vulkan_backend

@@ -9,7 +9,11 @@
 // All streams of a device share its one queue, so a stream that waits for another one first has that
 // one submit what it waits for. Waiting for a stream of another device blocks the host.
 //
-// If submitting fails, the work is lost: the stream keeps the error, and every later call returns it.
+// If submitting fails, the open list is lost, and let go. The call that met the failure returns it,
+// and so does, once, the next wait for a point that covers the lost work (unless the call was one):
+// its work may be another thread's. Points that were handed out count as reached when all work before
+// them that was submitted is done, and the stream goes on. A command buffer that fails with nothing
+// open is the caller's alone, who knows then. Once the device is lost, every call says so.
 //
 // Thread rules: as Stream says: all methods from any thread.
 #ifndef TANDEM_BACKENDS_VULKAN_VULKAN_STREAM_H_
@@ -17,6 +21,7 @@
 
 #include <vulkan/vulkan.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -90,26 +95,44 @@ class VulkanStream final : public Stream {
   absl::Status CommandAddedLocked(Kept* let_go) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status FlushLocked(Kept* let_go) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Submits the open list, if there is one, and then `replay` (or null), for which `kept` is kept.
+  // If that fails both are lost.
   absl::Status SubmitLocked(const CommandList* replay, Kept kept, Kept* let_go)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status TrySubmitLocked(const CommandList* replay, uint64_t value, Kept* let_go)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status QueueLocked(absl::Span<const VkCommandBuffer> lists, uint64_t value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Lets go of the submissions that are done.
   void RetireLocked(Kept* let_go) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status FailLocked(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // After `status` of a submission: gives up the open list, or all if the device is lost.
+  absl::Status FailLocked(absl::Status status, Kept* let_go) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasOpenLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return open_ != nullptr || !waits_.empty();
   }
   // Has `value` submitted; INVALID_ARGUMENT if there is nothing that would reach it.
   absl::Status EnsureSubmitted(uint64_t value);
+  // The same for who is to know of losses before `value`: reports one that nobody was told of yet.
+  absl::Status EnsureSubmittedOrLost(uint64_t value);
+  // Waits for what was submitted before `value`, and lets it go.
+  absl::Status WaitAndRetire(uint64_t value);
+  // What the timeline has when all is done that was submitted of the work before `value`, which is
+  // not beyond submitted_.
+  uint64_t SignaledFor(uint64_t value) const {
+    return std::min(value, signaled_.load(std::memory_order_acquire));
+  }
 
   const std::shared_ptr<VulkanContext> context_;
   const Ref<const Timeline> timeline_;
-  std::atomic<uint64_t> submitted_{0};  // the last value; written under mutex_
-  std::atomic<bool> failed_{false};     // whether status_ is an error
+  // Written under mutex_. A value is used up also by work that could not be submitted, and nobody
+  // signals it then: signaled_ is the last one that the device reaches.
+  std::atomic<uint64_t> submitted_{0};
+  std::atomic<uint64_t> signaled_{0};
+  std::atomic<uint64_t> lost_{0};    // the first value whose loss is to be reported; 0: none
+  std::atomic<bool> failed_{false};  // whether status_ is an error
 
   mutable LightMutex mutex_;
-  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);  // of a lost device
+  absl::Status loss_ ABSL_GUARDED_BY(mutex_);    // of lost_
   Ref<CommandList> open_ ABSL_GUARDED_BY(mutex_);
   Kept open_kept_ ABSL_GUARDED_BY(mutex_);
   std::vector<Wait> waits_ ABSL_GUARDED_BY(mutex_);  // of the next submission

@@ -16,6 +16,12 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class VulkanStreamTest : public DeviceTest {};
+
+// Has failed: every point is reached, and only Synchronize says what became of the work.
+class FailedStream : public TestStream {
+ public:
+  absl::Status Synchronize(const TimelinePoint&) override { return absl::DataLossError("gone"); }
+};
 INSTANTIATE_TEST_SUITE_P(All, VulkanStreamTest, testing::ValuesIn(kDescriptorVariants),
                          DisableName);
 
@@ -118,6 +124,9 @@ TEST_P(VulkanStreamTest, WaitsForOtherDevicesOnTheHost) {
   EXPECT_TRUE(stream().WaitFor(other.default_stream().Now()).ok());
   EXPECT_TRUE(stream().WaitFor({}).ok());
   EXPECT_TRUE(stream().WaitFor(stream().Now()).ok());
+  const Ref<FailedStream> failed = MakeRef<FailedStream>();
+  EXPECT_EQ(stream().WaitFor(failed->Now()).code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(stream().Synchronize(failed->Now()).code(), absl::StatusCode::kDataLoss);
 }
 
 TEST_P(VulkanStreamTest, EightThreadsOnOneStream) {
@@ -236,6 +245,75 @@ TEST_P(VulkanStreamTest, FailedCreationsLeaveTheStreamUsable) {
     ASSERT_TRUE(fresh->Synchronize(fresh->Now()).ok());
     EXPECT_EQ(Read(*y)[5], 110 + k);
   }
+}
+
+// The k-th creation of these and all after it fail: vkEndCommandBuffer, or vkQueueSubmit twice.
+constexpr const char* kFailingSubmissions[] = {"1+", "2+"};
+
+TEST_P(VulkanStreamTest, AWaitThatCannotSubmitTellsOnce) {
+  for (const char* fault : kFailingSubmissions) {
+    SCOPED_TRACE(fault);
+    Ref<Buffer> x = Make(Iota(64)), y = Make(Iota(64));
+    ASSERT_TRUE(Scale(stream(), *x, *y, 2).ok());
+    const TimelinePoint point = stream().Now();
+    ASSERT_TRUE(Set("fail_allocation", fault).ok());
+    EXPECT_EQ(stream().Synchronize(point).code(), absl::StatusCode::kResourceExhausted);
+    ASSERT_TRUE(Set("fail_allocation", "0").ok());
+    EXPECT_TRUE(x->unique());
+    EXPECT_TRUE(stream().Reached(point));
+    EXPECT_TRUE(stream().Synchronize(point).ok());
+    EXPECT_EQ(Read(*y)[5], 5);
+    ASSERT_TRUE(Scale(stream(), *x, *y, 3).ok());
+    EXPECT_EQ(Read(*y)[5], 15);
+  }
+}
+
+TEST_P(VulkanStreamTest, LostWorkIsToldAgainByTheNextWait) {
+  for (const char* fault : kFailingSubmissions) {
+    SCOPED_TRACE(fault);
+    Ref<Buffer> x = Make(Iota(64)), y = Make(Iota(64));
+    const TimelinePoint before = stream().Now();
+    ASSERT_TRUE(Scale(stream(), *x, *y, 2).ok());
+    const TimelinePoint point = stream().Now();
+    ASSERT_TRUE(Set("fail_allocation", fault).ok());
+    EXPECT_EQ(stream().Flush().code(), absl::StatusCode::kResourceExhausted);
+    ASSERT_TRUE(Set("fail_allocation", "0").ok());
+    EXPECT_TRUE(x->unique());
+    EXPECT_TRUE(stream().Reached(point));
+    ASSERT_TRUE(Scale(stream(), *x, *y, 3).ok());
+    const TimelinePoint later = stream().Now();
+    EXPECT_GT(later.value, point.value);
+    EXPECT_TRUE(stream().Synchronize(before).ok());
+    EXPECT_TRUE(stream().Drain());  // for the allocator, which does not report
+    const absl::Status lost = stream().Synchronize(later);
+    EXPECT_EQ(lost.code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_THAT(lost.message(), HasSubstr("is lost"));
+    EXPECT_TRUE(stream().Synchronize(later).ok());
+    EXPECT_TRUE(stream().Synchronize(point).ok());
+    EXPECT_EQ(Read(*y)[5], 15);
+  }
+}
+
+TEST_P(VulkanStreamTest, OtherStreamsAreToldOfLostWork) {
+  Ref<VulkanStream> a = NewStream();
+  Ref<Buffer> x = Make(Iota(64)), y = Make(Iota(64));
+  ASSERT_TRUE(Scale(*a, *x, *y, 2).ok());
+  const TimelinePoint point = a->Now();
+  ASSERT_TRUE(Set("fail_allocation", "1+").ok());
+  EXPECT_FALSE(a->Flush().ok());
+  ASSERT_TRUE(Set("fail_allocation", "0").ok());
+  EXPECT_EQ(stream().WaitFor(point).code(), absl::StatusCode::kResourceExhausted);
+  // Nobody signals the point, and nobody waits for that.
+  EXPECT_TRUE(stream().WaitFor(point).ok());
+  ASSERT_TRUE(Scale(stream(), *x, *y, 3).ok());
+  EXPECT_EQ(Read(*y)[5], 15);
+}
+
+TEST_P(VulkanStreamTest, ASubmissionThatFailsOnceIsTriedAgain) {
+  Ref<Buffer> x = Make(Iota(64)), y = Make(Iota(64));
+  ASSERT_TRUE(Scale(stream(), *x, *y, 2).ok());
+  ASSERT_TRUE(Set("fail_allocation", "2").ok());
+  EXPECT_EQ(Read(*y)[5], 10);
 }
 
 class LittleMemoryTest : public DeviceTest {

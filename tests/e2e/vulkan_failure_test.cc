@@ -111,6 +111,12 @@ TEST_P(VulkanFailureTest, ANetworkSurvives) {
       EXPECT_EQ(e.status().code(), absl::StatusCode::kResourceExhausted) << k << ": " << e.what();
     }
     FailAllocation(0);
+    // Work that could not be submitted is told of again, by one wait.
+    try {
+      WaitAll();
+    } catch (const Error& e) {
+      EXPECT_EQ(e.status().code(), absl::StatusCode::kResourceExhausted) << k << ": " << e.what();
+    }
     if (!seen.empty()) {
       EXPECT_TRUE(SameBits(seen, expected)) << k;
     }
