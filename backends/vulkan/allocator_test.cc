@@ -167,6 +167,27 @@ TEST_F(AllocatorTest, DeviceMemoryMapsOrSaysWhyNot) {
   EXPECT_TRUE((*buffer)->Unmap().ok());
 }
 
+// All memory of the device that tests run on is mapped, like the window of a discrete GPU.
+TEST_F(AllocatorTest, TheWindowOfADiscreteGpuIsNoMemoryOfTheHost) {
+  PhysicalDevice physical = context_->physical();
+  physical.type = VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
+  auto instance = Instance::Get(context_->instance().options());
+  ASSERT_TRUE(instance.ok()) << instance.status();
+  auto context = VulkanContext::Create(context_->id(), *std::move(instance), physical,
+                                       physical.capabilities, std::make_shared<FaultInjector>());
+  ASSERT_TRUE(context.ok()) << context.status();
+  VulkanAllocator allocator(*context, {});
+  auto buffer = allocator.Allocate(64);
+  ASSERT_TRUE(buffer.ok()) << buffer.status();
+  EXPECT_FALSE((*buffer)->host_visible());
+  EXPECT_TRUE(absl::IsFailedPrecondition((*buffer)->Map().status()));
+  for (const MemoryKind kind : {MemoryKind::kUpload, MemoryKind::kReadback}) {
+    auto staging = allocator.Allocate(64, kind);
+    ASSERT_TRUE(staging.ok()) << staging.status();
+    EXPECT_TRUE((*staging)->host_visible());
+  }
+}
+
 TEST_F(AllocatorTest, Poison) {
   auto poison = std::make_shared<std::atomic<bool>>(true);
   VulkanAllocator allocator(context_, {.poison = poison});

@@ -64,6 +64,12 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
   AllocatorStats stats() const;
   void ResetPeak();
   int64_t granule() const { return granule_; }
+  // Whether the host may reach into such a buffer where its memory is mapped. A discrete GPU whose
+  // plain memory is full has device memory in the window that its bus shows: it is copied like any
+  // other, for the host would read it word by word.
+  bool HostSees(MemoryKind kind) const {
+    return kind != MemoryKind::kDevice || context_->physical().unified_memory();
+  }
   const VulkanContext& context() const { return *context_; }
 
  private:

@@ -18,7 +18,8 @@ VulkanBuffer::VulkanBuffer(std::shared_ptr<MemoryPool> pool, MemoryBlock* block,
       block_id_(block->id),
       handle_(block->buffer),
       offset_(offset),
-      mapped_(block->mapped != nullptr ? block->mapped + offset : nullptr) {}
+      mapped_(block->mapped != nullptr && pool_->HostSees(kind) ? block->mapped + offset
+                                                                : nullptr) {}
 
 VulkanBuffer::~VulkanBuffer() { pool_->Free(block_, node_); }
 
