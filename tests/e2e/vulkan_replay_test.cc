@@ -131,8 +131,8 @@ constexpr char kProgram[] = R"(
       return %y
     })";
 
-// One stream computes while another copies what the one before computed.
-TEST_F(VulkanReplayTest, StreamsOverlapAndWaitForEachOther) {
+// Two streams compute in turn, a third copies what each has computed.
+TEST_F(VulkanReplayTest, StreamsWaitForEachOther) {
   const DeviceScope scope(gpu());
   const Graph graph = Value(ParseGraph(kProgram, OpRegistry::Global(), &gpu()));
   for (const bool is_static : {true, false}) {
