@@ -107,19 +107,14 @@ OpDef MakeOp(absl::string_view name, const std::vector<AttributeInit>& attrs) {
 
 absl::StatusOr<std::unique_ptr<VulkanDevice>> OpenDevice(
     const std::function<void(Capabilities*)>& restrict) {
-  auto instance = Instance::Get({.validation = Validation::kSync});
-  if (absl::IsFailedPrecondition(instance.status())) {
-    testing::Test::RecordProperty("validation", "the layer is not installed");
-    instance = Instance::Get({});
-  }
-  TANDEM_RETURN_IF_ERROR(instance.status());
+  TANDEM_ASSIGN_OR_RETURN(auto instance, Instance::Get({.validation = Validation::kSync}));
   TANDEM_ASSIGN_OR_RETURN(const std::vector<PhysicalDevice> devices,
-                          ListPhysicalDevices(**instance));
+                          ListPhysicalDevices(*instance));
   Capabilities capabilities = devices[0].capabilities;
   if (restrict) restrict(&capabilities);
   TANDEM_ASSIGN_OR_RETURN(
       std::shared_ptr<VulkanContext> context,
-      VulkanContext::Create(DeviceId{VulkanDeviceType(), 0}, *std::move(instance), devices[0],
+      VulkanContext::Create(DeviceId{VulkanDeviceType(), 0}, std::move(instance), devices[0],
                             capabilities, std::make_shared<FaultInjector>()));
   return VulkanDevice::Create(std::move(context), VulkanDeviceOptions());
 }
