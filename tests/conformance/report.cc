@@ -40,10 +40,14 @@ std::string Report::ExcessUnsupported(double percent) const {
 
 std::string Report::ToString() const {
   std::string text;
+  int64_t all_run = 0, all_unsupported = 0, all_skipped = 0;
   for (const auto& [check, counts] : checks_) {
     int64_t unsupported = 0, skipped = 0;
     for (const auto& [reason, count] : counts.unsupported) unsupported += count;
     for (const auto& [reason, count] : counts.skipped) skipped += count;
+    all_run += counts.run;
+    all_unsupported += unsupported;
+    all_skipped += skipped;
     absl::StrAppend(&text, check, ": ", counts.run, " run, ", unsupported, " unsupported, ",
                     skipped, " skipped\n");
     for (const auto& [reason, count] : counts.unsupported) {
@@ -53,6 +57,9 @@ std::string Report::ToString() const {
       absl::StrAppend(&text, "  skipped ", count, ": ", reason, "\n");
     }
   }
+  // The last line, for those who sum over shards and runs.
+  absl::StrAppend(&text, "all checks: ", all_run, " run, ", all_unsupported, " unsupported, ",
+                  all_skipped, " skipped\n");
   return text;
 }
 
