@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "absl/strings/str_cat.h"
+#include "tandem/backends/vulkan/kernels/loop_limit.h"
 #include "tandem/backends/vulkan/kernels/sum_parts_bf16_shaders.h"
 #include "tandem/backends/vulkan/kernels/sum_parts_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/sum_parts_shaders.h"
@@ -212,6 +213,16 @@ ContractionPlan PlanTiles(const Capabilities& capabilities, const ContractionSha
   return best;
 }
 
+ContractionPlan PlanOf(const Capabilities& capabilities, const ContractionShape& shape) {
+  if (capabilities.is_cpu) return PlanForCpu(capabilities, shape);
+  for (const uint32_t fragments : {4u, 2u, 1u}) {
+    const ContractionPlan plan = MatrixUnitsPlan(capabilities, shape, fragments);
+    if (Fits(capabilities, shape, plan) && WorkGroups(plan, shape) * 2 >= kBusyGroups) return plan;
+  }
+  if (shape.rows <= kFewRows) return PlanFewRows(capabilities, shape);
+  return PlanTiles(capabilities, shape);
+}
+
 }  // namespace
 
 std::string ContractionPlan::ToString() const {
@@ -238,13 +249,19 @@ std::string ContractionPlan::ToString() const {
 }
 
 ContractionPlan PlanContraction(const Capabilities& capabilities, const ContractionShape& shape) {
-  if (capabilities.is_cpu) return PlanForCpu(capabilities, shape);
-  for (const uint32_t fragments : {4u, 2u, 1u}) {
-    const ContractionPlan plan = MatrixUnitsPlan(capabilities, shape, fragments);
-    if (Fits(capabilities, shape, plan) && WorkGroups(plan, shape) * 2 >= kBusyGroups) return plan;
-  }
-  if (shape.rows <= kFewRows) return PlanFewRows(capabilities, shape);
-  return PlanTiles(capabilities, shape);
+  ContractionPlan plan = PlanOf(capabilities, shape);
+  // Half of what loops may do is for those within a step.
+  const int64_t longest = LoopIterations(capabilities) / 2;
+  if (plan.depth_of_part > longest) Split(shape, DivideRoundUp(shape.depth, longest / 2), &plan);
+  return plan;
+}
+
+absl::Status CheckSums(const Capabilities& capabilities, absl::string_view op,
+                       const ContractionPlan& plan) {
+  const int64_t at_once = plan.method == Method::kDot       ? plan.threads
+                          : plan.method == Method::kColumns ? plan.slices
+                                                            : 1;
+  return CheckLoops(capabilities, op, DivideRoundUp(plan.depth_of_part, at_once));
 }
 
 std::vector<ContractionPlan> AllContractionPlans(const Capabilities& capabilities,

@@ -98,6 +98,9 @@ struct ContractionPlan {
 
 // The plan that should be fastest. On a device that is a CPU: columns.
 ContractionPlan PlanContraction(const Capabilities& capabilities, const ContractionShape& shape);
+// RESOURCE_EXHAUSTED if the sums of a part are longer than the loops of the device's shaders.
+absl::Status CheckSums(const Capabilities& capabilities, absl::string_view op,
+                       const ContractionPlan& plan);
 
 // A plan of every method and size that the device can run, each with one part and, if the sum is
 // long enough, with three: what the tests force.

@@ -345,6 +345,7 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareConvolution(const KernelRequest
       plan.depth_of_part = std::max<int64_t>(piece.shape.depth, 1);
       plan.checked = true;
     }
+    TANDEM_RETURN_IF_ERROR(CheckSums(b.capabilities(), op, plan));
     Constants constants = piece.constants;
     constants.depth_of_part = Word(plan.depth_of_part);
     constants.out_part = Word(elements);

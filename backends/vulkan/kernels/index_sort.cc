@@ -8,6 +8,7 @@
 #include "tandem/backends/vulkan/kernels/index_scan_shaders.h"
 #include "tandem/backends/vulkan/kernels/index_scatter_shaders.h"
 #include "tandem/backends/vulkan/kernels/index_starts_shaders.h"
+#include "tandem/backends/vulkan/kernels/loop_limit.h"
 #include "tandem/core/base/checked_math.h"
 
 namespace tandem::vulkan_backend {
@@ -29,13 +30,18 @@ struct PassConstants {
   uint32_t blocks;
 };
 struct ScanConstants {
+  uint32_t begin, end;
   uint32_t total;
 };
 
 Operand RadixSort(KernelBuilder& b, const IndexOperand& indices, int64_t count, int64_t size) {
   const uint32_t group = GroupSize(b.capabilities());
   const int64_t blocks = DivideRoundUp(count, kBlock);
-  const Operand counts = b.Workspace(blocks * kDigits * sizeof(uint32_t));
+  const int64_t total = blocks * kDigits;
+  // Eight counts an invocation; a chunk of a group's takes some thirty iterations.
+  const int64_t at_once = std::min(
+      total, std::min<int64_t>(LoopIterations(b.capabilities()), 1 << 20) / 32 * 8 * group);
+  const Operand counts = b.Workspace((total + 1) * sizeof(uint32_t));
   const Operand pairs[2] = {b.Workspace(count * 2 * sizeof(uint32_t)),
                             b.Workspace(count * 2 * sizeof(uint32_t))};
   const int bits = std::max(1, static_cast<int>(std::bit_width(static_cast<uint64_t>(size - 1))));
@@ -47,8 +53,13 @@ Operand RadixSort(KernelBuilder& b, const IndexOperand& indices, int64_t count, 
                                      static_cast<uint32_t>(shift), static_cast<uint32_t>(blocks)};
     b.Dispatch(IndexHistogramShader(), {group, indices.words, is_pairs},
                {Read(from), Write(counts)}, constants, LinearGrid(blocks));
-    b.Dispatch(IndexScanShader(), {group}, {ReadWrite(counts)},
-               ScanConstants{static_cast<uint32_t>(blocks * kDigits)}, {1, 1, 1});
+    for (int64_t begin = 0; begin < total; begin += at_once) {
+      const int64_t end = std::min(begin + at_once, total);
+      b.Dispatch(IndexScanShader(), {group}, {ReadWrite(counts)},
+                 ScanConstants{static_cast<uint32_t>(begin), static_cast<uint32_t>(end),
+                               static_cast<uint32_t>(total)},
+                 {1, 1, 1});
+    }
     b.Dispatch(IndexScatterShader(), {group, indices.words, is_pairs},
                {Read(from), Read(counts), Write(pairs[to])}, constants, LinearGrid(blocks));
     from = pairs[to];

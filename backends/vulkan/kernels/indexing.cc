@@ -10,6 +10,7 @@
 #include "tandem/backends/vulkan/kernels/gather_backward_words_shaders.h"
 #include "tandem/backends/vulkan/kernels/gather_shaders.h"
 #include "tandem/backends/vulkan/kernels/index_sort.h"
+#include "tandem/backends/vulkan/kernels/loop_limit.h"
 #include "tandem/backends/vulkan/kernels/movement.h"
 #include "tandem/backends/vulkan/kernels/one_hot_shaders.h"
 #include "tandem/backends/vulkan/vulkan_device.h"
@@ -69,6 +70,8 @@ struct GatherBackwardConstants {
   uint32_t count;
   FastDivisor inner;
   FastDivisor size;
+  uint32_t skipped;
+  uint32_t most;
 };
 
 absl::StatusOr<Ref<const PreparedKernel>> PrepareGatherBackward(const KernelRequest& request) {
@@ -91,12 +94,18 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareGatherBackward(const KernelRequ
   const Shader* shader =
       IsFloating(dtype) ? GatherBackwardShader(dtype) : GatherBackwardWordsShader(DTypeSize(dtype));
   const uint32_t group = GroupSize(b.capabilities());
-  const GatherBackwardConstants constants = {static_cast<uint32_t>(total),
-                                             static_cast<uint32_t>(count), FastDivisor(axis.inner),
-                                             FastDivisor(axis.size)};
-  b.Dispatch(shader, {group},
-             {Read(b.InputAs(0, dtype)), Read(sorted.pairs), Read(sorted.starts), Write(output)},
-             constants, GroupsFor(total, group));
+  const Operand grad = b.InputAs(0, dtype);
+  // All indices may name one slice.
+  const int64_t most = std::min(count, LoopIterations(b.capabilities()) / 2);
+  for (int64_t skipped = 0; skipped < count; skipped += most) {
+    const GatherBackwardConstants constants = {
+        static_cast<uint32_t>(total), static_cast<uint32_t>(count),   FastDivisor(axis.inner),
+        FastDivisor(axis.size),       static_cast<uint32_t>(skipped), static_cast<uint32_t>(most)};
+    b.Dispatch(shader, {group},
+               {Read(grad), Read(sorted.pairs), Read(sorted.starts),
+                skipped == 0 ? Write(output) : ReadWrite(output)},
+               constants, GroupsFor(total, group));
+  }
   b.Describe(count <= kMostRanked ? "gather_backward, ranked indices"
                                   : "gather_backward, radix-sorted indices");
   return b.Finish();

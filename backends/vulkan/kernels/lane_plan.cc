@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "absl/strings/str_cat.h"
+#include "tandem/backends/vulkan/kernels/loop_limit.h"
 #include "tandem/backends/vulkan/vulkan_kernel.h"
 #include "tandem/core/base/checked_math.h"
 
@@ -21,6 +22,18 @@ uint32_t LanesFor(int64_t count, int64_t each, uint32_t most) {
   return wanted >= most ? most : std::bit_ceil(static_cast<uint32_t>(wanted));
 }
 
+// Loops over a line that a kernel has: those of softmax and layer_norm.
+constexpr int64_t kLoopsOfLine = 3;
+
+// Gives a long line as many lanes as keep their loops short enough.
+void LengthenLanes(const Capabilities& capabilities, int64_t count, LanePlan* plan) {
+  const int64_t each = LoopIterations(capabilities) / (kLoopsOfLine + 1);
+  const uint32_t lanes =
+      LanesFor(count, each, GroupOf(capabilities, capabilities.max_workgroup_invocations));
+  plan->lanes = std::max(plan->lanes, lanes);
+  plan->group = std::max(plan->group, plan->lanes);
+}
+
 }  // namespace
 
 LanePlan LanePlan::ForRows(const Capabilities& capabilities, int64_t count, bool long_groups) {
@@ -32,6 +45,7 @@ LanePlan LanePlan::ForRows(const Capabilities& capabilities, int64_t count, bool
   plan.group = GroupOf(capabilities, is_cpu ? 64 : 256);
   if (long_groups && !is_cpu && count > 8 * plan.group) plan.group = GroupOf(capabilities, 1024);
   plan.lanes = is_cpu ? LanesFor(count, 16, kSoftwareLanes) : LanesFor(count, 4, plan.group);
+  if (long_groups) LengthenLanes(capabilities, count, &plan);
   plan.subgroups = capabilities.subgroups && plan.lanes > 1 &&
                    plan.group % std::max(capabilities.subgroup_size, 1u) == 0;
   return plan;
@@ -49,7 +63,14 @@ LanePlan LanePlan::ForColumns(const Capabilities& capabilities, int64_t count, i
 
 LanePlan LanePlan::ForLines(const Capabilities& capabilities, const AxisGeometry& axis) {
   if (axis.inner == 1) return ForRows(capabilities, axis.size, /*long_groups=*/true);
-  return ForColumns(capabilities, axis.size, axis.inner);
+  LanePlan plan = ForColumns(capabilities, axis.size, axis.inner);
+  LengthenLanes(capabilities, axis.size, &plan);
+  return plan;
+}
+
+absl::Status LanePlan::CheckLines(const Capabilities& capabilities, absl::string_view op,
+                                  int64_t count) const {
+  return CheckLoops(capabilities, op, kLoopsOfLine * (DivideRoundUp(count, int64_t{lanes}) + 1));
 }
 
 std::array<uint32_t, 3> LanePlan::Grid(int64_t items, int64_t parts) const {
@@ -63,7 +84,12 @@ int64_t LanePlan::PartsFor(const Capabilities& capabilities, int64_t items, int6
   constexpr int64_t kTermsOfLane = 32;
   const int64_t groups = DivideRoundUp(items, int64_t{this->items()});
   if (groups == 0) return 1;
-  const int64_t most = std::min(occupying / groups, count / (lanes * kTermsOfLane));
+  // A term of a reduction over many axes is a loop of its own.
+  const int64_t longest = lanes * std::min(LoopIterations(capabilities) / 16, count);
+  const int64_t least = longest == 0 ? 1 : DivideRoundUp(count, longest);
+  const int64_t wanted = std::min(occupying / groups, count / (lanes * kTermsOfLane));
+  // Parts are the third dimension of a grid.
+  const int64_t most = std::min<int64_t>(std::max(wanted, least), 65535);
   if (most <= 1) return 1;
   return DivideRoundUp(count, DivideRoundUp(count, most));
 }

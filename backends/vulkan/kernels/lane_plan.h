@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "tandem/backends/vulkan/capabilities.h"
 #include "tandem/core/op/reduction_geometry.h"
 
@@ -37,8 +39,12 @@ struct LanePlan {
   uint32_t items() const { return group / lanes; }
   // For a dispatch of so many items, each in `parts` parts (gl_WorkGroupID.z).
   std::array<uint32_t, 3> Grid(int64_t items, int64_t parts = 1) const;
-  // In how many parts items of `count` elements are best cut, so that few long ones occupy a device;
-  // no part is empty.
+  // RESOURCE_EXHAUSTED if lines of `count` elements, walked whole, are longer than the loops of the
+  // device's shaders (loop_limit.h).
+  absl::Status CheckLines(const Capabilities& capabilities, absl::string_view op,
+                          int64_t count) const;
+  // In how many parts items of `count` elements are best cut, so that few long ones occupy a device,
+  // and no loop is too long; no part is empty.
   int64_t PartsFor(const Capabilities& capabilities, int64_t items, int64_t count) const;
   // "256 lanes by subgroups".
   std::string ToString() const;

@@ -4,7 +4,9 @@
 #include <bit>
 #include <cstdint>
 
+#include "absl/status/status.h"
 #include "gtest/gtest.h"
+#include "tandem/core/op/reduction_geometry.h"
 
 namespace tandem::vulkan_backend {
 namespace {
@@ -44,7 +46,7 @@ void CheckInvariants(const LanePlan& plan, const Capabilities& c, int64_t count)
     EXPECT_EQ(grid[2], 3);
     const int64_t parts = plan.PartsFor(c, items, count);
     ASSERT_GE(parts, 1);
-    ASSERT_LE(parts, 256);
+    ASSERT_LE(parts, c.is_cpu ? 65535 : 256);
     if (parts > 1) {
       // No part is empty.
       const int64_t of_part = (count + parts - 1) / parts;
@@ -88,6 +90,24 @@ TEST(LanePlanTest, ColumnsAreReadTogether) {
   const LanePlan narrow = LanePlan::ForColumns(Gpu(), 1000, 3);
   EXPECT_EQ(narrow.items(), 4);
   EXPECT_EQ(LanePlan::ForColumns(Gpu(), 8, 512).lanes, 1);
+}
+
+// A software driver's loops end after 65,535 iterations.
+TEST(LanePlanTest, LongLoopsOfSoftwareDriversAreCut) {
+  const int64_t count = 10'000'000;
+  const LanePlan rows = LanePlan::ForRows(Software(), count);
+  EXPECT_LE(count / rows.PartsFor(Software(), 1000, count) / rows.lanes, 65535 / 16);
+  AxisGeometry axis;
+  axis.outer = 1;
+  axis.size = count;
+  for (const int64_t inner : {1, 33}) {
+    axis.inner = inner;
+    const LanePlan lines = LanePlan::ForLines(Software(), axis);
+    EXPECT_EQ(lines.lanes, 1024);
+    EXPECT_TRUE(lines.CheckLines(Software(), "softmax", count).ok());
+    EXPECT_TRUE(absl::IsResourceExhausted(lines.CheckLines(Software(), "softmax", 3 * count)));
+    EXPECT_TRUE(lines.CheckLines(Gpu(), "softmax", 3 * count).ok());
+  }
 }
 
 TEST(LanePlanTest, FewLongOnesAreCut) {

@@ -342,6 +342,7 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareMatmul(const KernelRequest& req
     plan.parts = 1;
     plan.depth_of_part = std::max<int64_t>(p.depth, 1);
   }
+  TANDEM_RETURN_IF_ERROR(CheckSums(b.capabilities(), "matmul", plan));
 
   Epilogue epilogue = options.epilogue;
   int64_t bias_elements = 1;

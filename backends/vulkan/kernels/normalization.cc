@@ -129,6 +129,7 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareLayerNorm(const KernelRequest& 
   KernelBuilder b(request, "layer_norm");
   const ElementType type = ElementType::Of(b.capabilities(), request.inputs[0].spec.dtype);
   const LanePlan plan = LanePlan::ForLines(b.capabilities(), axis);
+  TANDEM_RETURN_IF_ERROR(plan.CheckLines(b.capabilities(), "layer_norm", axis.size));
   const Operand x = b.InputAs(0, type.stored);
   const Operand gamma = b.InputAs(1, type.compute);
   const Operand beta = b.InputAs(2, type.compute);

@@ -1,7 +1,9 @@
 // max_pool2d and avg_pool2d, and where each window of max_pool2d has its maximum: the first NaN,
-// else the first of the largest elements. An invocation is a window.
+// else the first of the largest elements. An invocation is a window, of which it
+// walks eight columns at a time: software drivers count iterations.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "backends/vulkan/shaders/common.glsl"
 #include "backends/vulkan/shaders/stored_element.glsl"
 #include "backends/vulkan/shaders/extremum.glsl"
@@ -23,6 +25,15 @@ layout(push_constant) uniform Constants {
   WindowAxis width;
 };
 
+// The element if it is larger than the best so far, or the first NaN.
+void Take(uint image, uint at, inout T best, inout uint index) {
+  const T value = Widen(x[image + at]);
+  if (!IsNan(best) && (best < value || IsNan(value))) {
+    best = value;
+    index = at;
+  }
+}
+
 void main() {
   const uint window = LINEAR_GROUP * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
   if (window >= total) return;
@@ -40,7 +51,13 @@ void main() {
     T sum = ZERO;
     for (int h = h_begin; h < h_end; ++h) {
       T row_sum = ZERO;
-      for (int w = w_begin; w < w_end; ++w) {
+      int w = w_begin;
+      for (; w + 8 <= w_end; w += 8) {
+        [[unroll]] for (int i = 0; i < 8; ++i) {
+          row_sum += Widen(x[image + uint(h * width.size + w + i)]);
+        }
+      }
+      for (; w < w_end; ++w) {
         row_sum += Widen(x[image + uint(h * width.size + w)]);
       }
       sum += row_sum;
@@ -53,14 +70,11 @@ void main() {
   uint index = uint(h_begin * width.size + w_begin);
   T best = Widen(x[image + index]);
   for (int h = h_begin; h < h_end; ++h) {
-    for (int w = w_begin; w < w_end; ++w) {
-      const uint at = uint(h * width.size + w);
-      const T value = Widen(x[image + at]);
-      if (!IsNan(best) && (best < value || IsNan(value))) {
-        best = value;
-        index = at;
-      }
+    int w = w_begin;
+    for (; w + 8 <= w_end; w += 8) {
+      [[unroll]] for (int i = 0; i < 8; ++i) Take(image, uint(h * width.size + w + i), best, index);
     }
+    for (; w < w_end; ++w) Take(image, uint(h * width.size + w), best, index);
   }
   if (RESULT == MAX) {
     y[window] = Narrow(best);

@@ -1,11 +1,15 @@
 #include "tandem/backends/vulkan/kernels/pooling.h"
 
+#include <algorithm>
+#include <cstdint>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "tandem/backends/vulkan/kernels/avg_pool_backward_bf16_shaders.h"
 #include "tandem/backends/vulkan/kernels/avg_pool_backward_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/avg_pool_backward_shaders.h"
 #include "tandem/backends/vulkan/kernels/floating_point.h"
+#include "tandem/backends/vulkan/kernels/loop_limit.h"
 #include "tandem/backends/vulkan/kernels/max_pool_backward_bf16_shaders.h"
 #include "tandem/backends/vulkan/kernels/max_pool_backward_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/max_pool_backward_shaders.h"
@@ -72,6 +76,24 @@ absl::StatusOr<Pool2dGeometry> GeometryOf(const KernelRequest& request, const Sh
   return g;
 }
 
+// Windows are walked by one invocation, eight columns at a time.
+absl::Status CheckWindow(const KernelRequest& request, const Capabilities& capabilities,
+                         const Pool2dGeometry& g) {
+  const int64_t rows = std::min(g.height.kernel, g.height.input);
+  const int64_t columns = std::min(g.width.kernel, g.width.input);
+  return CheckLoops(capabilities, request.op.name,
+                    rows * (columns / 8 + std::min<int64_t>(columns, 7) + 3));
+}
+
+// So is the rectangle of windows that an element lies in, one by one.
+absl::Status CheckOverlap(const KernelRequest& request, const Capabilities& capabilities,
+                          const Pool2dGeometry& g) {
+  const auto windows = [](const WindowAxis& axis) {
+    return std::min(axis.kernel / std::max<int64_t>(axis.stride, 1) + 1, axis.output);
+  };
+  return CheckLoops(capabilities, request.op.name, windows(g.height) * (windows(g.width) + 2));
+}
+
 template <Result kResult>
 absl::StatusOr<Ref<const PreparedKernel>> PreparePool(const KernelRequest& request) {
   TANDEM_ASSIGN_OR_RETURN(const Pool2dGeometry g,
@@ -80,6 +102,7 @@ absl::StatusOr<Ref<const PreparedKernel>> PreparePool(const KernelRequest& reque
   const ElementType type = ElementType::Of(b.capabilities(), request.inputs[0].spec.dtype);
   const uint32_t group = GroupSize(b.capabilities());
   const int64_t windows = request.outputs[0].spec.shape.num_elements();
+  TANDEM_RETURN_IF_ERROR(CheckWindow(request, b.capabilities(), g));
   const Operand x = b.InputAs(0, type.stored);
   b.Dispatch(TANDEM_FLOAT_SHADERS(Pool).For(type), {group, kResult},
              {Read(x), Write(b.OutputAs(0, type.stored))}, WindowConstants(g, windows),
@@ -94,6 +117,8 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareMaxBackward(const KernelRequest
   const ElementType type = ElementType::Of(b.capabilities(), request.inputs[0].spec.dtype);
   const uint32_t group = GroupSize(b.capabilities());
   const int64_t windows = request.inputs[0].spec.shape.num_elements();
+  TANDEM_RETURN_IF_ERROR(CheckWindow(request, b.capabilities(), g));
+  TANDEM_RETURN_IF_ERROR(CheckOverlap(request, b.capabilities(), g));
   const Operand grad = b.InputAs(0, type.stored);
   const Operand x = b.InputAs(1, type.stored);
   // Each window is searched once, not by each element that lies in it.
@@ -110,6 +135,7 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareAverageBackward(const KernelReq
   const Shape& image = request.outputs[0].spec.shape;
   TANDEM_ASSIGN_OR_RETURN(const Pool2dGeometry g, GeometryOf(request, image));
   KernelBuilder b(request, "avg_pool2d_backward");
+  TANDEM_RETURN_IF_ERROR(CheckOverlap(request, b.capabilities(), g));
   const ElementType type = ElementType::Of(b.capabilities(), request.inputs[0].spec.dtype);
   const uint32_t group = GroupSize(b.capabilities());
   const Operand grad = b.InputAs(0, type.stored);

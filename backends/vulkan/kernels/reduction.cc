@@ -243,6 +243,7 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareArg(const KernelRequest& reques
   if (axis.size == 0) return b.Finish();
   const ElementType type = ReducedType(b.capabilities(), request.inputs[0].spec.dtype);
   const LanePlan plan = LanePlan::ForLines(b.capabilities(), axis);
+  TANDEM_RETURN_IF_ERROR(plan.CheckLines(b.capabilities(), request.op.name, axis.size));
   b.Dispatch(ArgReducerOf(type, plan.subgroups), {plan.group, plan.lanes, plan.columns, kMax},
              {Read(b.InputAs(0, type.stored)), Write(b.Output(0))}, LineConstants(axis),
              plan.Grid(axis.outer * axis.inner));

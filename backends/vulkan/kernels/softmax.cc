@@ -36,6 +36,7 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareSoftmax(const KernelRequest& re
   if (axis.size == 0) return b.Finish();
   const ElementType type = ElementType::Of(b.capabilities(), request.inputs[0].spec.dtype);
   const LanePlan plan = LanePlan::ForLines(b.capabilities(), axis);
+  TANDEM_RETURN_IF_ERROR(plan.CheckLines(b.capabilities(), request.op.name, axis.size));
   const Operand x = b.InputAs(0, type.stored);
   const Operand y = b.OutputAs(0, type.stored);
   b.Dispatch(TANDEM_LANE_SHADERS(Softmax, plan.subgroups).For(type),
@@ -52,6 +53,7 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareCrossEntropy(const KernelReques
   KernelBuilder b(request, "cross_entropy");
   const ElementType type = ElementType::Of(b.capabilities(), request.inputs[0].spec.dtype);
   const LanePlan plan = LanePlan::ForLines(b.capabilities(), axis);
+  TANDEM_RETURN_IF_ERROR(plan.CheckLines(b.capabilities(), request.op.name, axis.size));
   const Operand x = b.InputAs(0, type.stored);
   const IndexOperand labels = IndicesOf(b, request, 1);
   const Operand loss = b.OutputAs(0, type.compute);
