@@ -235,12 +235,12 @@ absl::StatusOr<std::string> PipelineCache::Data() const {
 
 void PipelineCache::NoteNewPipeline() {
   unsaved_.fetch_add(1, std::memory_order_relaxed);
-  absl::MutexLock lock(&listener_mutex_);
+  LightMutexLock lock(&listener_mutex_);
   if (listener_ != nullptr) listener_();
 }
 
 void PipelineCache::SetListener(std::function<void()> listener) {
-  absl::MutexLock lock(&listener_mutex_);
+  LightMutexLock lock(&listener_mutex_);
   listener_ = std::move(listener);
 }
 

@@ -31,6 +31,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "tandem/backends/vulkan/vulkan_context.h"
+#include "tandem/core/base/light_mutex.h"
 
 namespace tandem::vulkan_backend {
 
@@ -79,7 +80,7 @@ class PipelineCache {
   absl::Status load_status_;
   int64_t bytes_read_ = 0;
   std::atomic<int64_t> unsaved_{0};
-  absl::Mutex listener_mutex_;
+  LightMutex listener_mutex_;
   std::function<void()> listener_ ABSL_GUARDED_BY(listener_mutex_);
   mutable absl::Mutex mutex_;  // one Save at a time
   bool warned_ ABSL_GUARDED_BY(mutex_) = false;
