@@ -128,10 +128,15 @@ void AddLinearAlgebraCases(CaseList* cases, BadCaseList* bad) {
                            {{0, 5}, {5, 3}},
                            {{3, 0}, {0, 4}},
                            {{1, 1}, {1, 1}}};
-  const Product matmuls[] = {{{2, 3, 4}, {2, 4, 5}}, {{3, 1, 2, 4}, {5, 4, 3}},
-                             {{4, 2, 3}, {3, 2}},    {{2, 4, 3}, {5, 4}, true, true},
-                             {{3}, {2, 3, 4}},       {{2, 3, 4}, {4}},
-                             {{0, 2, 3}, {3, 2}}};
+  const Product matmuls[] = {{{2, 3, 4}, {2, 4, 5}},
+                             {{3, 1, 2, 4}, {5, 4, 3}},
+                             {{4, 2, 3}, {3, 2}},
+                             {{2, 4, 3}, {5, 4}, true, true},
+                             {{3}, {2, 3, 4}},
+                             {{2, 3, 4}, {4}},
+                             {{0, 2, 3}, {3, 2}},
+                             // No two axes of the batch are one for both operands.
+                             {{3, 1, 3, 1, 3, 1, 1}, {1, 3, 1, 3, 1, 1, 1}}};
   // Around the sizes of tiles and panels, and longer than one part of a sum.
   const Product large[] = {{{63, 65}, {65, 64}},
                            {{65, 300}, {33, 300}, false, true},
