@@ -11,13 +11,38 @@ Tensor Variable::Get() const {
 
 absl::Status Variable::Set(const Tensor& value) {
   if (value.defined() && value.is_symbolic()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("variable '", name_, "' cannot hold the symbol ", value.Describe(),
-                     "; inside a trace write it with WriteVariable"));
+    return absl::InvalidArgumentError(absl::StrCat("variable '", name_, "' cannot hold the symbol ",
+                                                   value.Describe(),
+                                                   "; inside a trace write it with WriteVariable"));
   }
-  LightMutexLock lock(&mutex_);
-  value_ = value.defined() ? WithMeta(value) : value;
+  Observers observers;
+  {
+    LightMutexLock lock(&mutex_);
+    value_ = value.defined() ? WithMeta(value) : value;
+    observers.swap(observers_);
+  }
+  for (const Ref<VariableObserver>& observer : observers) observer->OnChange();
   return absl::OkStatus();
+}
+
+void Variable::Observe(VariableObserver& observer) {
+  LightMutexLock lock(&mutex_);
+  for (const Ref<VariableObserver>& known : observers_) {
+    if (known.get() == &observer) return;
+  }
+  observers_.push_back(RefFrom(&observer));
+}
+
+void Variable::Forget(const VariableObserver& observer) {
+  Ref<VariableObserver> forgotten;
+  LightMutexLock lock(&mutex_);
+  for (Ref<VariableObserver>& known : observers_) {
+    if (known.get() != &observer) continue;
+    forgotten = std::move(known);
+    known = std::move(observers_.back());
+    observers_.pop_back();
+    return;
+  }
 }
 
 void Variable::SetAutograd(Ref<AutogradMeta> meta) {

@@ -16,12 +16,22 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "tandem/core/base/light_mutex.h"
 #include "tandem/core/base/ref.h"
 #include "tandem/core/tensor/tensor.h"
 
 namespace tandem {
+
+// Somebody who keeps what he derived from the values of variables, and must give it up when one of
+// them changes.
+class VariableObserver : public RefCounted {
+ public:
+  // A variable that was observed has another value now. From the thread that called Set, which holds
+  // no lock.
+  virtual void OnChange() = 0;
+};
 
 class Variable : public RefCounted {
  public:
@@ -33,12 +43,19 @@ class Variable : public RefCounted {
   // Replaces it. INVALID_ARGUMENT for a symbol: that needs WriteVariable.
   absl::Status Set(const Tensor& value);
 
+  // Tells `observer` of the next Set, and then forgets it. To observe again before that changes
+  // nothing.
+  void Observe(VariableObserver& observer);
+  void Forget(const VariableObserver& observer);
+
   // What autograd hangs on every value that Get returns (see core/autograd/autograd.h). Applies to
   // the current and later values.
   void SetAutograd(Ref<AutogradMeta> meta);
   Ref<AutogradMeta> autograd() const;
 
  private:
+  using Observers = absl::InlinedVector<Ref<VariableObserver>, 1>;
+
   // `value_` with `meta_` on a TensorImpl of its own.
   Tensor WithMeta(const Tensor& value) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -46,6 +63,7 @@ class Variable : public RefCounted {
   mutable LightMutex mutex_;
   Tensor value_ ABSL_GUARDED_BY(mutex_);
   Ref<AutogradMeta> meta_ ABSL_GUARDED_BY(mutex_);
+  Observers observers_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace tandem

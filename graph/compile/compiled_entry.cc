@@ -66,6 +66,18 @@ absl::StatusOr<Ref<CompiledEntry>> CompiledEntry::Compile(const std::string& nam
                      with_residuals ? entry->gradient_->forward() : entry->traced_.graph, *device,
                      options, entry->layouts_));
   entry->record_->Add(entry->forward_.explanation);
+  entry->arguments_only_ = true;
+  for (size_t i = 0; i < entry->traced_.bindings.size(); ++i) {
+    const InputBinding& binding = entry->traced_.bindings[i];
+    if (binding.kind == InputKind::kRandomState) entry->arguments_only_ = false;
+    if (binding.kind != InputKind::kArgument && binding.kind != InputKind::kRandomState) continue;
+    entry->arguments_only_ &= binding.argument == static_cast<int>(entry->open_.size());
+    entry->open_.push_back(i);
+  }
+  entry->arguments_only_ &= entry->open_.size() == inputs.size();
+  if (entry->gradient_ == nullptr && entry->traced_.graph.updates().empty()) {
+    entry->weights_ = MakeRef<WeightBinding>();
+  }
   if (with_residuals) {
     // The usual backward graph is made now, so that its errors come with the first call. It is
     // compiled when the layouts of the output gradients are known.
@@ -77,61 +89,73 @@ absl::StatusOr<Ref<CompiledEntry>> CompiledEntry::Compile(const std::string& nam
   return entry;
 }
 
-absl::Status CompiledEntry::Gather(absl::Span<const Tensor> inputs, Feed& feed,
-                                   std::string* stale) const {
+CompiledEntry::~CompiledEntry() {
+  if (weights_ == nullptr) return;
+  for (const InputBinding& binding : traced_.bindings) {
+    if (binding.variable != nullptr) binding.variable->Forget(*weights_);
+  }
+}
+
+absl::Status CompiledEntry::GatherWeights(Feed& feed, std::string* stale) const {
   const Graph& graph = traced_.graph;
+  feed.resize(traced_.bindings.size());
   for (size_t i = 0; i < traced_.bindings.size(); ++i) {
     const InputBinding& binding = traced_.bindings[i];
-    switch (binding.kind) {
-      case InputKind::kArgument:
-        feed.push_back(inputs[binding.argument]);
-        break;
-      case InputKind::kParameter:
-      case InputKind::kState: {
-        Tensor value = binding.variable->Get();
-        if (!value.defined()) {
-          return absl::FailedPreconditionError(absl::StrCat(
-              "'", binding.variable->name(), "' has no value; initialize it before the call"));
-        }
-        const TensorSpec& spec = graph.spec(graph.inputs()[i].value);
-        if (value.layout() == layouts_[i] && value.device() == traced_.device) [[likely]] {
-          // As it was.
-        } else if (value.spec() != spec || value.device() != traced_.device) {
-          *stale =
-              absl::StrCat("variable '", binding.variable->name(), "' is ", value.Describe(),
-                           " now, was ", spec.ToString(), " ", traced_.device->id().ToString());
-        } else if (InputRange::Of(value.layout(), traced_.device->info().alignment).layout !=
-                   layouts_[i]) {
-          *stale = absl::StrCat("variable '", binding.variable->name(),
-                                "' lies otherwise in memory than before");
-        }
-        if (gradient_ != nullptr && RequiresGrad(value) && !gradient_->wants()[i]) {
-          *stale = absl::StrCat("variable '", binding.variable->name(),
-                                "' wants a gradient now, and did not");
-        }
-        if (!stale->empty()) return absl::AbortedError(*stale);
-        feed.push_back(std::move(value));
-        break;
-      }
-      case InputKind::kCapture:
-        feed.push_back(binding.tensor);
-        break;
-      case InputKind::kRandomState:
-        // Drawn last, once nothing else can go wrong.
-        feed.push_back(Tensor());
-        break;
+    if (binding.kind == InputKind::kCapture) feed[i] = binding.tensor;
+    if (binding.variable == nullptr) continue;
+    Tensor value = binding.variable->Get();
+    if (!value.defined()) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "'", binding.variable->name(), "' has no value; initialize it before the call"));
     }
-  }
-  for (size_t i = 0; i < traced_.bindings.size(); ++i) {
-    if (traced_.bindings[i].kind != InputKind::kRandomState) continue;
-    TANDEM_ASSIGN_OR_RETURN(RandomState state,
-                            EagerInterpreter().NextRandom(*traced_.device, graph.random_blocks()));
-    feed[i] = std::move(state.state);
+    const TensorSpec& spec = graph.spec(graph.inputs()[i].value);
+    if (value.layout() == layouts_[i] && value.device() == traced_.device) [[likely]] {
+      // As it was.
+    } else if (value.spec() != spec || value.device() != traced_.device) {
+      *stale = absl::StrCat("variable '", binding.variable->name(), "' is ", value.Describe(),
+                            " now, was ", spec.ToString(), " ", traced_.device->id().ToString());
+    } else if (InputRange::Of(value.layout(), traced_.device->info().alignment).layout !=
+               layouts_[i]) {
+      *stale = absl::StrCat("variable '", binding.variable->name(),
+                            "' lies otherwise in memory than before");
+    }
+    if (gradient_ != nullptr && RequiresGrad(value) && !gradient_->wants()[i]) {
+      *stale = absl::StrCat("variable '", binding.variable->name(),
+                            "' wants a gradient now, and did not");
+    }
+    if (!stale->empty()) return absl::AbortedError(*stale);
+    feed[i] = std::move(value);
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<RunResult> CompiledEntry::Execute(const Feed& feed) const {
+absl::StatusOr<Tensor> CompiledEntry::GatherOpen(absl::Span<const Tensor> inputs,
+                                                 size_t input) const {
+  const InputBinding& binding = traced_.bindings[input];
+  if (binding.kind == InputKind::kArgument) return inputs[binding.argument];
+  TANDEM_ASSIGN_OR_RETURN(RandomState state, EagerInterpreter().NextRandom(
+                                                 *traced_.device, traced_.graph.random_blocks()));
+  return std::move(state.state);
+}
+
+absl::StatusOr<Ref<const BoundInputs>> CompiledEntry::BindWeights(std::string* stale) const {
+  const int64_t generation = weights_->generation();
+  for (const InputBinding& binding : traced_.bindings) {
+    if (binding.variable != nullptr) binding.variable->Observe(*weights_);
+  }
+  Feed feed;
+  TANDEM_RETURN_IF_ERROR(GatherWeights(feed, stale));
+  TANDEM_ASSIGN_OR_RETURN(Ref<const BoundInputs> bound, forward_.executable->Bind(feed));
+  weights_->Publish(bound, generation);
+  return bound;
+}
+
+absl::StatusOr<RunResult> CompiledEntry::Execute(absl::Span<const Tensor> inputs, Feed& feed,
+                                                 std::string* stale) const {
+  TANDEM_RETURN_IF_ERROR(GatherWeights(feed, stale));
+  for (const size_t input : open_) {
+    TANDEM_ASSIGN_OR_RETURN(feed[input], GatherOpen(inputs, input));
+  }
   TANDEM_ASSIGN_OR_RETURN(RunResult result, forward_.executable->Run(feed));
   const auto& updates = traced_.graph.updates();
   for (size_t i = 0; i < updates.size(); ++i) {
@@ -143,16 +167,29 @@ absl::StatusOr<RunResult> CompiledEntry::Execute(const Feed& feed) const {
 absl::StatusOr<TensorList> CompiledEntry::Run(absl::Span<const Tensor> inputs,
                                               std::string* stale) const {
   Feed feed;
-  TANDEM_RETURN_IF_ERROR(Gather(inputs, feed, stale));
-  TANDEM_ASSIGN_OR_RETURN(RunResult result, Execute(feed));
+  if (weights_ == nullptr) {
+    TANDEM_ASSIGN_OR_RETURN(RunResult result, Execute(inputs, feed, stale));
+    return std::move(result.outputs);
+  }
+  Ref<const BoundInputs> weights = weights_->Get();
+  if (weights == nullptr) {
+    TANDEM_ASSIGN_OR_RETURN(weights, BindWeights(stale));
+  }
+  if (!arguments_only_) {
+    for (const size_t input : open_) {
+      TANDEM_ASSIGN_OR_RETURN(Tensor tensor, GatherOpen(inputs, input));
+      feed.push_back(std::move(tensor));
+    }
+    inputs = feed;
+  }
+  TANDEM_ASSIGN_OR_RETURN(RunResult result, forward_.executable->Run(*weights, inputs));
   return std::move(result.outputs);
 }
 
 absl::StatusOr<DifferentiableRun> CompiledEntry::RunForGradient(absl::Span<const Tensor> inputs,
                                                                 std::string* stale) {
   Feed feed;
-  TANDEM_RETURN_IF_ERROR(Gather(inputs, feed, stale));
-  TANDEM_ASSIGN_OR_RETURN(RunResult result, Execute(feed));
+  TANDEM_ASSIGN_OR_RETURN(RunResult result, Execute(inputs, feed, stale));
   DifferentiableRun run;
   const size_t num_outputs = traced_.graph.outputs().size();
   run.outputs.assign(result.outputs.begin(), result.outputs.begin() + num_outputs);

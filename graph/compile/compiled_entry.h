@@ -33,6 +33,7 @@
 #include "tandem/graph/compile/gradient_trace.h"
 #include "tandem/graph/compile/hybrid_options.h"
 #include "tandem/graph/compile/optimize.h"
+#include "tandem/graph/compile/weight_binding.h"
 #include "tandem/graph/trace/traced_graph.h"
 
 namespace tandem {
@@ -74,6 +75,8 @@ class CompiledEntry : public RefCounted {
                                                     const HybridOptions& options,
                                                     std::string reason);
 
+  ~CompiledEntry() override;
+
   const CompileKey& key() const { return key_; }
   const TracedGraph& traced() const { return traced_; }
   const Graph& optimized() const { return forward_.optimized; }
@@ -110,9 +113,15 @@ class CompiledEntry : public RefCounted {
   template <typename T, typename... Args>
   friend Ref<T> MakeRef(Args&&... args);
 
-  // The tensor behind each input of the graph, as it is now.
-  absl::Status Gather(absl::Span<const Tensor> inputs, Feed& feed, std::string* stale) const;
-  absl::StatusOr<RunResult> Execute(const Feed& feed) const;
+  // The tensors behind the graph's inputs as they are now: those that variables and captures feed
+  // (the others are left undefined), and then those that differ from call to call. Random state is
+  // drawn last, once nothing else can go wrong.
+  absl::Status GatherWeights(Feed& feed, std::string* stale) const;
+  absl::StatusOr<Tensor> GatherOpen(absl::Span<const Tensor> inputs, size_t input) const;
+  absl::StatusOr<Ref<const BoundInputs>> BindWeights(std::string* stale) const;
+  // Runs on all inputs and writes variables back.
+  absl::StatusOr<RunResult> Execute(absl::Span<const Tensor> inputs, Feed& feed,
+                                    std::string* stale) const;
   // The gradient graph for output gradients that are `defined`, of the inputs that are `wanted`.
   absl::StatusOr<const BackwardGraph*> BackwardFor(const std::vector<bool>& defined,
                                                    const std::vector<bool>& wanted)
@@ -132,6 +141,11 @@ class CompiledEntry : public RefCounted {
   std::vector<TensorLayout> layouts_;  // of the graph's inputs
   CompiledProgram forward_;
   Ref<EntryRecord> record_;
+  // The inputs that differ from call to call; `arguments_only_`: they are the arguments, in order.
+  std::vector<size_t> open_;
+  bool arguments_only_ = false;
+  // Null where runs change variables, or autograd looks at each of them.
+  Ref<WeightBinding> weights_;
 
   absl::Mutex mutex_;
   std::unique_ptr<GradientTrace> gradient_;  // null unless key_.gradient; Backward under mutex_

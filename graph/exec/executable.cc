@@ -66,7 +66,10 @@ absl::StatusOr<Ref<Executable>> Executable::Create(const Graph& graph, Device& d
     program->outputs_.push_back({TensorLayout::Contiguous(spec), spec.num_bytes()});
   }
   program->num_outputs_ = static_cast<int>(graph.outputs().size());
-  TANDEM_RETURN_IF_ERROR(program->Bind());
+  BoundInputs& nothing = program->nothing_bound_;
+  nothing.views_.resize(kFirstInputSlot + program->inputs_.size() + program->outputs_.size());
+  for (size_t i = 0; i < program->inputs_.size(); ++i) nothing.open_.push_back(static_cast<int>(i));
+  TANDEM_RETURN_IF_ERROR(program->BindSteps());
   if (options.static_shape) TANDEM_RETURN_IF_ERROR(program->RecordCommands());
   return program;
 }
@@ -92,7 +95,7 @@ BufferView Executable::Address(const Operand& operand) const {
   return BufferView::Slot(slot, planned.offset + start, bytes);
 }
 
-absl::Status Executable::Bind() {
+absl::Status Executable::BindSteps() {
   bool uses_arena = schedule_.plan.arena_bytes > 0;
   for (const Step& step : schedule_.steps) {
     BoundStep bound;
@@ -157,6 +160,20 @@ absl::Status Executable::RecordCommands() {
   return commands_->Finish();
 }
 
+std::optional<BufferView> Executable::Direct(const Tensor& tensor, int input) const {
+  const InputRange& range = inputs_[input].range;
+  if (tensor.defined() && tensor.layout() == range.layout && tensor.device() == &device_ &&
+      tensor.buffer() != nullptr) [[likely]] {
+    return BufferView::Of(*tensor.buffer(), 0, range.bytes);
+  }
+  return std::nullopt;
+}
+
+BufferView Executable::PreparedView(const Tensor& prepared, int input) const {
+  const int64_t start = InputRange::Of(prepared.layout(), device_.info().alignment).start;
+  return BufferView::Of(*prepared.buffer(), start, inputs_[input].range.bytes);
+}
+
 absl::StatusOr<Tensor> Executable::Prepared(const Tensor& tensor, int input) const {
   const Input& wanted = inputs_[input];
   const auto error = [&](absl::string_view what) {
@@ -210,11 +227,45 @@ absl::StatusOr<Tensor> Executable::NewOutput(int output) const {
   return Tensor(std::move(impl));
 }
 
-absl::StatusOr<RunResult> Executable::Run(absl::Span<const Tensor> inputs,
-                                          const RunOptions& options) const {
+absl::StatusOr<Ref<const BoundInputs>> Executable::Bind(absl::Span<const Tensor> inputs) const {
   if (inputs.size() != inputs_.size()) {
     return absl::InvalidArgumentError(
         absl::StrCat("this program takes ", inputs_.size(), " inputs, ", inputs.size(), " given"));
+  }
+  auto bound = MakeRef<BoundInputs>();
+  bound->views_ = nothing_bound_.views_;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const int input = static_cast<int>(i);
+    if (!inputs[i].defined()) {
+      bound->open_.push_back(input);
+      continue;
+    }
+    BufferView& view = bound->views_[kFirstInputSlot + i];
+    if (const std::optional<BufferView> direct = Direct(inputs[i], input)) {
+      view = *direct;
+      bound->tensors_.push_back(inputs[i]);
+      continue;
+    }
+    TANDEM_ASSIGN_OR_RETURN(Tensor prepared, Prepared(inputs[i], input));
+    if (prepared.buffer() != inputs[i].buffer()) bound->ready_ = device_.default_stream().Now();
+    view = PreparedView(prepared, input);
+    bound->tensors_.push_back(std::move(prepared));
+  }
+  return Ref<const BoundInputs>(std::move(bound));
+}
+
+absl::StatusOr<RunResult> Executable::Run(absl::Span<const Tensor> inputs,
+                                          const RunOptions& options) const {
+  return Run(nothing_bound_, inputs, options);
+}
+
+absl::StatusOr<RunResult> Executable::Run(const BoundInputs& bound, absl::Span<const Tensor> inputs,
+                                          const RunOptions& options) const {
+  if (inputs.size() != bound.open_.size()) {
+    const size_t num_bound = inputs_.size() - bound.open_.size();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "this program takes ", inputs_.size(), " inputs, ",
+        num_bound > 0 ? absl::StrCat(num_bound, " are bound, ") : "", inputs.size(), " given"));
   }
   if (!options.outputs.empty() && static_cast<int>(options.outputs.size()) != num_outputs_) {
     return absl::InvalidArgumentError(absl::StrCat("this program has ", num_outputs_, " outputs, ",
@@ -224,23 +275,25 @@ absl::StatusOr<RunResult> Executable::Run(absl::Span<const Tensor> inputs,
   // Arenas are reused in the order of the default stream.
   const bool pooled = options_.static_alloc && &stream == &device_.default_stream();
 
-  Bindings bindings(kFirstInputSlot + inputs_.size() + outputs_.size());
+  BoundInputs::Views bindings = bound.views_;
+  if (bound.ready_ && &stream != &device_.default_stream()) {
+    TANDEM_RETURN_IF_ERROR(stream.WaitFor(*bound.ready_));
+  }
   absl::InlinedVector<Tensor, 2> copies;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Tensor& tensor = inputs[i];
-    const InputRange& range = inputs_[i].range;
-    if (tensor.defined() && tensor.layout() == range.layout && tensor.device() == &device_ &&
-        tensor.buffer() != nullptr) [[likely]] {
-      bindings[kFirstInputSlot + i] = BufferView::Of(*tensor.buffer(), 0, range.bytes);
+    const int input = bound.open_[i];
+    BufferView& view = bindings[kFirstInputSlot + input];
+    if (const std::optional<BufferView> direct = Direct(tensor, input)) [[likely]] {
+      view = *direct;
       continue;
     }
-    TANDEM_ASSIGN_OR_RETURN(Tensor prepared, Prepared(tensor, static_cast<int>(i)));
+    TANDEM_ASSIGN_OR_RETURN(Tensor prepared, Prepared(tensor, input));
     // The copy was made on the default stream.
     if (prepared.buffer() != tensor.buffer() && &stream != &device_.default_stream()) {
       TANDEM_RETURN_IF_ERROR(stream.WaitFor(device_.default_stream().Now()));
     }
-    const int64_t start = InputRange::Of(prepared.layout(), device_.info().alignment).start;
-    bindings[kFirstInputSlot + i] = BufferView::Of(*prepared.buffer(), start, range.bytes);
+    view = PreparedView(prepared, input);
     copies.push_back(std::move(prepared));
   }
 

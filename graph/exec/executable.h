@@ -4,6 +4,11 @@
 //   TANDEM_ASSIGN_OR_RETURN(RunResult result, program->Run({x, weight, bias}));
 //   result.outputs[0];
 //
+// Inputs that stay from run to run are bound once: checked, and given addresses.
+//
+//   TANDEM_ASSIGN_OR_RETURN(Ref<const BoundInputs> weights, program->Bind({Tensor(), weight, bias}));
+//   TANDEM_ASSIGN_OR_RETURN(RunResult result, program->Run(*weights, {x}));
+//
 // Three modes. Plain: kernels are chosen, prepared and given addresses once; each run takes an
 // arena for the intermediate values from the device's allocator. static_alloc: arenas are kept from
 // run to run, one for each run that is under way. static_alloc + static_shape: the work is recorded
@@ -17,6 +22,7 @@
 #define TANDEM_GRAPH_EXEC_EXECUTABLE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,6 +62,19 @@ struct RunResult {
   TensorList updates;  // in the order of Graph::updates()
 };
 
+// The inputs of an Executable that are the same in many runs. Immutable; keeps its tensors.
+class BoundInputs : public RefCounted {
+ private:
+  friend class Executable;
+  using Views = absl::InlinedVector<BufferView, 24>;
+
+  Views views_;            // one for each slot of the program; empty where a run puts its own
+  std::vector<int> open_;  // the inputs that a run is given
+  std::vector<Tensor> tensors_;
+  // When the copies among them are made, on the default stream.
+  std::optional<TimelinePoint> ready_;
+};
+
 class Executable : public RefCounted {
  public:
   // INVALID_ARGUMENT for static_shape without static_alloc; UNIMPLEMENTED, naming the op, if the
@@ -67,6 +86,12 @@ class Executable : public RefCounted {
   // or spec is wrong, or that lies otherwise than it was said to (where a contiguous tensor is
   // expected, others are copied); FAILED_PRECONDITION for a symbol.
   absl::StatusOr<RunResult> Run(absl::Span<const Tensor> inputs,
+                                const RunOptions& options = {}) const;
+
+  // Binds the inputs that are defined; errors as of Run.
+  absl::StatusOr<Ref<const BoundInputs>> Bind(absl::Span<const Tensor> inputs) const;
+  // `inputs`: those that were undefined when `bound`, of this program, was made, in their order.
+  absl::StatusOr<RunResult> Run(const BoundInputs& bound, absl::Span<const Tensor> inputs,
                                 const RunOptions& options = {}) const;
 
   Device& device() const { return device_; }
@@ -94,19 +119,20 @@ class Executable : public RefCounted {
     TensorLayout layout;
     int64_t bytes = 0;
   };
-  using Bindings = absl::InlinedVector<BufferView, 24>;
-
   Executable(Device& device, const ExecutableOptions& options)
       : device_(device), options_(options) {}
   template <typename T, typename... Args>
   friend Ref<T> MakeRef(Args&&... args);
 
   BufferView Address(const Operand& operand) const;
-  absl::Status Bind();
+  absl::Status BindSteps();
   absl::Status RecordCommands();
   absl::Status Record(CommandRecorder& recorder, absl::Span<const BufferView> bindings) const;
-  // The tensor as the program takes it: itself, or a contiguous copy.
+  // The address of a tensor that is given for `input`, if the program takes it as it is.
+  std::optional<BufferView> Direct(const Tensor& tensor, int input) const;
+  // The tensor as the program takes it: itself, or a contiguous copy. (Where Direct says no.)
   absl::StatusOr<Tensor> Prepared(const Tensor& tensor, int input) const;
+  BufferView PreparedView(const Tensor& prepared, int input) const;
   absl::Status CheckBound(const Tensor& tensor, int output) const;
   absl::StatusOr<Tensor> NewOutput(int output) const;
 
@@ -119,6 +145,7 @@ class Executable : public RefCounted {
   std::vector<BoundStep> steps_;
   int64_t arena_bytes_ = 0;
   Ref<CommandBuffer> commands_;  // static_shape only
+  BoundInputs nothing_bound_;
   mutable ArenaPool arenas_;
 };
 

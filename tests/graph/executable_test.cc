@@ -113,6 +113,39 @@ TEST_F(ExecutableTest, AnotherStreamWaitsForCopiesOfInputs) {
   }
 }
 
+TEST_F(ExecutableTest, InputsCanBeBoundForManyRuns) {
+  GraphBuilder builder("affine", device_);
+  const Tensor w = *builder.Input("w", {DType::kF32, {3, 5}});
+  const Tensor x = *builder.Input("x", {DType::kF32, {3, 5}});
+  const Tensor b = *builder.Input("b", {DType::kF32, {3, 5}});
+  const Tensor y = *Op("add", {*Op("mul", {x, w}), b});
+  const Graph graph = std::move(builder.Finish({{"y", y}})->graph);
+  const Tensor weight = *Op("transpose", {Random({5, 3})});
+  const Tensor bias = Random({3, 5});
+  ASSERT_FALSE(weight.is_contiguous());
+  for (const Ref<Executable>& program : AllModes(graph)) {
+    const auto bound = program->Bind({weight, Tensor(), bias});
+    ASSERT_TRUE(bound.ok()) << bound.status();
+    for (int run = 0; run < 3; ++run) {
+      const Tensor input = Random({3, 5});
+      const auto expected = program->Run({weight, input, bias});
+      const auto result = program->Run(**bound, {&input, 1});
+      ASSERT_TRUE(result.ok()) << result.status();
+      ExpectSameBits(result->outputs[0], expected->outputs[0]);
+    }
+    // The copy of the strided weight was made on the default stream.
+    WaitingStream stream(*device_->CreateStream());
+    ASSERT_TRUE(program->Run(**bound, {&bias, 1}, {.stream = &stream}).ok());
+    EXPECT_EQ(stream.waited, (std::vector<const Stream*>{device_->default_stream().Now().stream}));
+
+    EXPECT_THAT(program->Run(**bound, {}).status().ToString(),
+                HasSubstr("takes 3 inputs, 2 are bound, 0 given"));
+    EXPECT_THAT(program->Bind({bias}).status().ToString(), HasSubstr("takes 3 inputs, 1 given"));
+    EXPECT_THAT(program->Bind({Tensor(), Tensor(), Random({5})}).status().ToString(),
+                AllOf(HasSubstr("'b'"), HasSubstr("f32[3,5]")));
+  }
+}
+
 TEST_F(ExecutableTest, BadInputsAreErrorsThatNameThem) {
   const Graph graph = MakeGraph();
   for (const Ref<Executable>& program : AllModes(graph)) {
