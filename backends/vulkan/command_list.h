@@ -33,6 +33,11 @@
 
 namespace tandem::vulkan_backend {
 
+// Submissions of one stream that the device has not done yet: how far the host may run ahead. Enough
+// that a device never waits for a host that goes on; and what pending work keeps alive, among it the
+// outputs that nobody holds any more, is bounded.
+inline constexpr size_t kMaxInFlight = 32;
+
 class CommandList final : public RefCounted {
  public:
   enum class Use : uint8_t {
@@ -74,7 +79,7 @@ class CommandList final : public RefCounted {
   VkCommandBuffer commands_ = VK_NULL_HANDLE;
   DescriptorAllocator descriptors_;
   HazardTracker hazards_;
-  VkPipelineStageFlags stages_ = 0;      // of the commands since the last barrier
+  VkPipelineStageFlags stages_ = 0;       // of the commands since the last barrier
   VkPipeline pipeline_ = VK_NULL_HANDLE;  // bound
   int num_commands_ = 0;
   int num_barriers_ = 0;

@@ -158,7 +158,8 @@ absl::StatusOr<Ref<const CommandList>> VulkanCommandBuffer::ListFor(
   LightMutexLock lock(&mutex_);
   ++uses_;
   for (Recorded& recorded : recorded_) {
-    if (recorded.places == places) {
+    // From the end: calls differ in their outputs, which come last.
+    if (std::equal(places.rbegin(), places.rend(), recorded.places.rbegin())) {
       recorded.used = uses_;
       return Ref<const CommandList>(recorded.list);
     }

@@ -2,8 +2,9 @@
 //
 // A VkCommandBuffer has its buffers written into it, a CommandBuffer has slots. So the work is kept
 // as data, and recorded for the bindings of a Submit; the lists for the last few different bindings
-// are kept, and submitted again as they are. A training loop alternates between few sets of buffers,
-// and after its first iterations a Submit costs one comparison and one vkQueueSubmit.
+// are kept, and submitted again as they are. A loop alternates between few sets of buffers, no more
+// than there are submissions in flight, and after its first iterations a Submit costs one comparison
+// and one vkQueueSubmit.
 //
 // Thread rules: recorded by one thread; after Finish immutable, and submitted from any.
 #ifndef TANDEM_BACKENDS_VULKAN_VULKAN_COMMAND_BUFFER_H_
@@ -34,8 +35,10 @@ namespace tandem::vulkan_backend {
 
 class VulkanCommandBuffer final : public CommandBuffer {
  public:
-  // Lists that are kept, for as many different bindings.
-  static constexpr size_t kMaxLists = 16;
+  // Lists that are kept, for as many different bindings. A caller who runs ahead of the device has
+  // fresh outputs at every call, one set for each pending submission; all of them are to be found
+  // again here.
+  static constexpr size_t kMaxLists = kMaxInFlight + 8;
 
   // INVALID_ARGUMENT for a negative number of slots.
   static absl::StatusOr<Ref<CommandBuffer>> Create(std::shared_ptr<VulkanContext> context,

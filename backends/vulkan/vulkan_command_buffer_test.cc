@@ -1,5 +1,6 @@
 #include "tandem/backends/vulkan/vulkan_command_buffer.h"
 
+#include <algorithm>
 #include <thread>
 #include <vector>
 
@@ -74,6 +75,29 @@ TEST_P(VulkanCommandBufferTest, ManyBindingsRecycleLists) {
   for (const Ref<Buffer>& y : outputs) EXPECT_EQ(Read(*y)[63], 127);
   EXPECT_EQ(recorded.recordings(), 2 * kBuffers);
   EXPECT_EQ(recorded.num_lists(), VulkanCommandBuffer::kMaxLists);
+}
+
+// A loop that reads nothing has fresh outputs at each call. What it runs ahead of the device is
+// bounded: outputs, lists, and so the times that it records.
+TEST_P(VulkanCommandBufferTest, RunsAheadOfTheDeviceByABoundedPart) {
+  constexpr int kCalls = 20 * VulkanCommandBuffer::kMaxLists;
+  Ref<Buffer> middle = Allocate(256), x = Make(Iota(64));
+  Ref<CommandBuffer> commands = Doubling(*middle, 64);
+  auto& recorded = static_cast<VulkanCommandBuffer&>(*commands);
+  const int64_t before = device().allocator().stats().bytes_in_use;
+  const int64_t output_bytes = std::max<int64_t>(256, device().info().alignment);
+  device().allocator().ResetPeak();
+  for (int i = 0; i < kCalls; ++i) {
+    Ref<Buffer> y = Allocate(256);
+    ASSERT_TRUE(stream().Submit(commands, {BufferView::Of(*x), BufferView::Of(*y)}).ok());
+  }
+  ASSERT_TRUE(stream().Synchronize(stream().Now()).ok());
+  const AllocatorStats stats = device().allocator().stats();
+  EXPECT_EQ(stats.bytes_in_use, before);
+  // Those in flight, and the one that waits for its turn.
+  EXPECT_LE(stats.peak_bytes - before, static_cast<int64_t>(kMaxInFlight + 1) * output_bytes);
+  EXPECT_LE(recorded.num_lists(), VulkanCommandBuffer::kMaxLists);
+  EXPECT_LE(recorded.recordings(), static_cast<int64_t>(VulkanCommandBuffer::kMaxLists));
 }
 
 TEST_P(VulkanCommandBufferTest, SlotsThatAreOneBuffer) {

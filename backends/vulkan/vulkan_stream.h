@@ -44,7 +44,6 @@ namespace tandem::vulkan_backend {
 class VulkanStream final : public Stream {
  public:
   static constexpr int kMaxCommands = 100;  // in the open list
-  static constexpr size_t kMaxInFlight = 64;
 
   static absl::StatusOr<Ref<VulkanStream>> Create(std::shared_ptr<VulkanContext> context);
   // Submits what is open and waits for everything.

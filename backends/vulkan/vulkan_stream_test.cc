@@ -78,7 +78,7 @@ TEST_P(VulkanStreamTest, LongEagerChain) {
   const VulkanStream::Stats stats = stream().stats();
   EXPECT_EQ(stats.commands, 500);
   EXPECT_GE(stats.submissions, 5);
-  EXPECT_LE(stats.lists, static_cast<int64_t>(VulkanStream::kMaxInFlight) + 1);
+  EXPECT_LE(stats.lists, static_cast<int64_t>(kMaxInFlight) + 1);
 }
 
 TEST_P(VulkanStreamTest, KeepsBuffersOfPendingWork) {
