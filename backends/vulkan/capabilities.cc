@@ -25,6 +25,7 @@ constexpr Feature kFeatures[] = {
     {"subgroups", &Capabilities::subgroups},
     {"cooperative_matrix", &Capabilities::cooperative_matrix},
     {"push_descriptors", &Capabilities::push_descriptors},
+    {"unified_memory", &Capabilities::unified_memory},
 };
 
 }  // namespace

@@ -28,6 +28,7 @@ struct Capabilities {
   bool subgroups = false;           // basic, vote, arithmetic, shuffle in compute shaders
   bool cooperative_matrix = false;  // VK_NV_cooperative_matrix, f16 in and f32 out, 16x16x16
   bool push_descriptors = false;    // VK_KHR_push_descriptor
+  bool unified_memory = false;      // host and device share their memory, so the host sees all
 
   // Limits.
   uint32_t subgroup_size = 1;

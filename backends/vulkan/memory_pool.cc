@@ -50,7 +50,7 @@ MemoryPool::MemoryPool(std::shared_ptr<VulkanContext> context,
   for (const MemoryKind kind :
        {MemoryKind::kDevice, MemoryKind::kUpload, MemoryKind::kReadback, MemoryKind::kUnified}) {
     types_[static_cast<int>(kind)] = MemoryTypesFor(
-        kind, context_->physical().memory, context_->physical().unified_memory(), type_bits);
+        kind, context_->physical().memory, context_->capabilities().unified_memory, type_bits);
   }
 }
 

@@ -68,7 +68,7 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
   // plain memory is full has device memory in the window that its bus shows: it is copied like any
   // other, for the host would read it word by word.
   bool HostSees(MemoryKind kind) const {
-    return kind != MemoryKind::kDevice || context_->physical().unified_memory();
+    return kind != MemoryKind::kDevice || context_->capabilities().unified_memory;
   }
   const VulkanContext& context() const { return *context_; }
 

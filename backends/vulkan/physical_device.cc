@@ -175,6 +175,7 @@ void QueryProperties(const InstanceFunctions& vk, PhysicalDevice* device) {
   c.max_storage_range = p.limits.maxStorageBufferRange;
   c.storage_alignment = static_cast<uint32_t>(p.limits.minStorageBufferOffsetAlignment);
   c.is_cpu = p.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
+  c.unified_memory = c.is_cpu || p.deviceType == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
   c.keeps_nan = float_controls.shaderSignedZeroInfNanPreserveFloat32 &&
                 (!c.float64 || float_controls.shaderSignedZeroInfNanPreserveFloat64);
   c.keeps_denormals =

@@ -47,10 +47,6 @@ struct PhysicalDevice {
   int64_t max_allocation_bytes = 1 << 30;  // of one vkAllocateMemory
   int64_t non_coherent_atom_bytes = 256;   // alignment of flushed ranges
   uint32_t max_memory_allocations = 4096;
-
-  bool unified_memory() const {
-    return type == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU || type == VK_PHYSICAL_DEVICE_TYPE_CPU;
-  }
 };
 
 // "discrete GPU", "CPU", ...

@@ -13,7 +13,7 @@
 // For tests, also before the first device is opened:
 //   validation       off, on, sync: the Khronos validation layer, with synchronization validation;
 //                    its messages: validation_log.h.
-//   disable          features that kernels must do without: "subgroups,storage8"; capabilities.h has
+//   disable          features to do without: "subgroups,unified_memory"; capabilities.h has
 //                    the names.
 //   block_bytes      of memory that is taken from the driver at a time.
 // For tests, at any time:
