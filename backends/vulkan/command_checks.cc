@@ -4,8 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "tandem/backends/vulkan/programs/vulkan_program.h"
 #include "tandem/backends/vulkan/vulkan_buffer.h"
-#include "tandem/backends/vulkan/vulkan_program.h"
 
 namespace tandem::vulkan_backend {
 namespace {
@@ -101,10 +101,10 @@ absl::Status ToDescriptor(const VulkanContext& context, absl::string_view what, 
         capabilities.storage_alignment, " bytes. Pass the offset as a constant"));
   }
   if (static_cast<int64_t>(descriptor->range) > capabilities.max_storage_range) [[unlikely]] {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        what, ": buffer ", index, " has ", view.size, " bytes; a shader of ",
-        context.id().ToString(), " reaches ", capabilities.max_storage_range,
-        " bytes of a buffer. Split the tensor"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat(what, ": buffer ", index, " has ", view.size, " bytes; a shader of ",
+                     context.id().ToString(), " reaches ", capabilities.max_storage_range,
+                     " bytes of a buffer. Split the tensor"));
   }
   return absl::OkStatus();
 }
@@ -114,9 +114,9 @@ absl::Status CheckCopyRanges(const VkDescriptorBufferInfo& from, const VkDescrip
       to.offset >= from.offset + from.range) [[likely]] {
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(absl::StrCat("copy: the ranges of ", from.range,
-                                                 " bytes from ", from.offset, " and from ",
-                                                 to.offset, " of one buffer overlap"));
+  return absl::InvalidArgumentError(absl::StrCat("copy: the ranges of ", from.range, " bytes from ",
+                                                 from.offset, " and from ", to.offset,
+                                                 " of one buffer overlap"));
 }
 
 }  // namespace tandem::vulkan_backend

@@ -27,8 +27,8 @@
 #include "absl/types/span.h"
 #include "tandem/backends/vulkan/descriptor_allocator.h"
 #include "tandem/backends/vulkan/hazards.h"
+#include "tandem/backends/vulkan/programs/vulkan_program.h"
 #include "tandem/backends/vulkan/vulkan_context.h"
-#include "tandem/backends/vulkan/vulkan_program.h"
 #include "tandem/core/base/ref.h"
 
 namespace tandem::vulkan_backend {

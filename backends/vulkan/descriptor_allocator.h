@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "tandem/backends/vulkan/binding_layout.h"
+#include "tandem/backends/vulkan/programs/binding_layout.h"
 #include "tandem/backends/vulkan/vulkan_context.h"
 
 namespace tandem::vulkan_backend {

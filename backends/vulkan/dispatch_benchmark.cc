@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "benchmark/benchmark.h"
-#include "tandem/backends/vulkan/program_cache.h"
-#include "tandem/backends/vulkan/test_scale_shaders.h"
+#include "tandem/backends/vulkan/programs/program_cache.h"
+#include "tandem/backends/vulkan/shaders/test_scale_shaders.h"
 #include "tandem/backends/vulkan/vulkan_backend.h"
 #include "tandem/backends/vulkan/vulkan_device.h"
 #include "tandem/backends/vulkan/vulkan_kernel.h"

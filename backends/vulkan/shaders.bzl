@@ -49,7 +49,7 @@ _HEADER = """\
 #ifndef {guard}
 #define {guard}
 
-#include "tandem/backends/vulkan/shader.h"
+#include "tandem/backends/vulkan/shaders/shader.h"
 #include "tandem/core/tensor/dtype.h"
 
 namespace tandem::vulkan_backend {{
@@ -201,7 +201,7 @@ def shaders(
         src = src,
         testonly = testonly,
         defines = defines,
-        includes = includes + [Label("//backends/vulkan:shaders/common.glsl")],
+        includes = includes + [Label("//backends/vulkan/shaders:common.glsl")],
         tags = tags,
         target_compatible_with = VULKAN,
         variants = variants,
@@ -267,7 +267,7 @@ def shaders(
         textual_hdrs = [":" + name + "_spirv"],
         visibility = visibility,
         deps = [
-            Label("//backends/vulkan:shader"),
+            Label("//backends/vulkan/shaders:shader"),
             Label("//core/tensor:dtype"),
         ],
     )

@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "tandem/backends/vulkan/program_cache.h"
-#include "tandem/backends/vulkan/shader_compiler.h"
+#include "tandem/backends/vulkan/programs/program_cache.h"
+#include "tandem/backends/vulkan/programs/shader_compiler.h"
 #include "tandem/backends/vulkan/vulkan_command_buffer.h"
 #include "tandem/backends/vulkan/vulkan_stream.h"
 #include "tandem/core/base/status_macros.h"

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "tandem/backends/vulkan/convert.h"
-#include "tandem/backends/vulkan/program_cache.h"
+#include "tandem/backends/vulkan/elementwise/convert.h"
+#include "tandem/backends/vulkan/programs/program_cache.h"
 #include "tandem/backends/vulkan/vulkan_device.h"
 #include "tandem/core/base/checked_math.h"
 #include "tandem/core/base/status_macros.h"

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "tandem/backends/vulkan/capabilities.h"
-#include "tandem/backends/vulkan/shader.h"
+#include "tandem/backends/vulkan/shaders/shader.h"
 #include "tandem/core/op/kernel.h"
 #include "tandem/core/tensor/dtype.h"
 

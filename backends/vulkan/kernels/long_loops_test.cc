@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "tandem/backends/vulkan/kernels/convolution.h"
-#include "tandem/backends/vulkan/kernels/indexing.h"
+#include "tandem/backends/vulkan/kernels/contraction/convolution.h"
+#include "tandem/backends/vulkan/kernels/contraction/matmul.h"
+#include "tandem/backends/vulkan/kernels/indexing/indexing.h"
 #include "tandem/backends/vulkan/kernels/kernel_tester.h"
-#include "tandem/backends/vulkan/kernels/matmul.h"
-#include "tandem/backends/vulkan/kernels/normalization.h"
-#include "tandem/backends/vulkan/kernels/pooling.h"
-#include "tandem/backends/vulkan/kernels/reduction.h"
-#include "tandem/backends/vulkan/kernels/softmax.h"
+#include "tandem/backends/vulkan/kernels/pooling/pooling.h"
+#include "tandem/backends/vulkan/kernels/reduction/normalization.h"
+#include "tandem/backends/vulkan/kernels/reduction/reduction.h"
+#include "tandem/backends/vulkan/kernels/reduction/softmax.h"
 
 namespace tandem::vulkan_backend {
 namespace {
