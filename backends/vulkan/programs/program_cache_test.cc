@@ -120,12 +120,14 @@ TEST_P(ProgramCacheTest, WritesTheFileForPipelinesOfOthers) {
   PipelineCache& pipelines = (*own)->pipelines();
   ASSERT_TRUE((*own)->Get(*TestScaleShader(DType::kI32), {64, 5}).ok());
   const auto wait_for_file = [&] {
-    for (int i = 0; i < 2000 && pipelines.unsaved() > 0; ++i) {
+    const auto saved = [&] {
+      return pipelines.unsaved() == 0 && std::filesystem::exists(pipelines.path());
+    };
+    for (int i = 0; i < 2000 && !saved(); ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    return pipelines.unsaved() == 0 && std::filesystem::exists(pipelines.path());
+    return saved();
   };
-  while (pipelines.unsaved() == 0) std::this_thread::yield();
   ASSERT_TRUE(wait_for_file());
   // The threads are asleep now.
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
