@@ -8,16 +8,23 @@
 namespace tandem::vulkan_backend {
 namespace {
 
-constexpr VkPipelineStageFlags kWorkStages =
-    VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
-constexpr VkAccessFlags kWorkAccess = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
-                                      VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
+VkPipelineStageFlags StagesOf(const QueueFamily& family) {
+  return VK_PIPELINE_STAGE_TRANSFER_BIT |
+         (family.computes ? VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT : 0);
+}
 
 VkAccessFlags WritesOf(VkPipelineStageFlags stages) {
   VkAccessFlags writes = 0;
   if (stages & VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT) writes |= VK_ACCESS_SHADER_WRITE_BIT;
   if (stages & VK_PIPELINE_STAGE_TRANSFER_BIT) writes |= VK_ACCESS_TRANSFER_WRITE_BIT;
   return writes;
+}
+
+VkAccessFlags AccessesOf(VkPipelineStageFlags stages) {
+  VkAccessFlags reads = 0;
+  if (stages & VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT) reads |= VK_ACCESS_SHADER_READ_BIT;
+  if (stages & VK_PIPELINE_STAGE_TRANSFER_BIT) reads |= VK_ACCESS_TRANSFER_READ_BIT;
+  return reads | WritesOf(stages);
 }
 
 MemoryAccess AccessOf(const VkDescriptorBufferInfo& range, bool read, bool write) {
@@ -27,14 +34,19 @@ MemoryAccess AccessOf(const VkDescriptorBufferInfo& range, bool read, bool write
 
 }  // namespace
 
-absl::StatusOr<Ref<CommandList>> CommandList::Create(std::shared_ptr<VulkanContext> context) {
-  Ref<CommandList> list(new CommandList(std::move(context)));
+absl::StatusOr<Ref<CommandList>> CommandList::Create(std::shared_ptr<VulkanContext> context,
+                                                     const QueueFamily& family) {
+  Ref<CommandList> list(new CommandList(std::move(context), family));
   TANDEM_RETURN_IF_ERROR(list->Init());
   return list;
 }
 
-CommandList::CommandList(std::shared_ptr<VulkanContext> context)
-    : context_(std::move(context)), vk_(context_->functions()), descriptors_(context_) {}
+CommandList::CommandList(std::shared_ptr<VulkanContext> context, const QueueFamily& family)
+    : context_(std::move(context)),
+      vk_(context_->functions()),
+      family_(family),
+      work_stages_(StagesOf(family)),
+      descriptors_(context_) {}
 
 CommandList::~CommandList() {
   // The pool's command buffer ends with it.
@@ -44,7 +56,7 @@ CommandList::~CommandList() {
 absl::Status CommandList::Init() {
   VkCommandPoolCreateInfo pool_info = {};
   pool_info.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO;
-  pool_info.queueFamilyIndex = context_->queue_family();
+  pool_info.queueFamilyIndex = family_.index;
   VkResult result = context_->InjectedFault();
   if (result == VK_SUCCESS) {
     result = vk_.CreateCommandPool(context_->device(), &pool_info, nullptr, &pool_);
@@ -77,9 +89,8 @@ absl::Status CommandList::Begin(Use use) {
                                  : VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT;
   TANDEM_RETURN_IF_ERROR(
       context_->Check(vk_.BeginCommandBuffer(commands_, &info), "vkBeginCommandBuffer"));
-  // After whatever was submitted before, by whatever stream.
-  Barrier(kWorkStages, VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, kWorkStages,
-          kWorkAccess);
+  // After whatever the queue got before, by whatever stream.
+  Barrier(work_stages_, WritesOf(work_stages_), work_stages_, AccessesOf(work_stages_));
   return absl::OkStatus();
 }
 
@@ -138,8 +149,8 @@ void CommandList::Fill(const VkDescriptorBufferInfo& to, uint32_t pattern) {
 }
 
 absl::Status CommandList::End() {
-  Barrier(kWorkStages, VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
-          VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
+  Barrier(work_stages_, WritesOf(work_stages_), VK_PIPELINE_STAGE_HOST_BIT,
+          VK_ACCESS_HOST_READ_BIT);
   VkResult result = context_->InjectedFault();
   if (result == VK_SUCCESS) result = vk_.EndCommandBuffer(commands_);
   return context_->Check(result, "vkEndCommandBuffer");
@@ -148,7 +159,7 @@ absl::Status CommandList::End() {
 void CommandList::Order(absl::Span<const MemoryAccess> accesses, VkPipelineStageFlags stage) {
   if (hazards_.Conflicts(accesses)) {
     // What comes later may be anything, and need not ask again about what was before.
-    Barrier(stages_, WritesOf(stages_), kWorkStages, kWorkAccess);
+    Barrier(stages_, WritesOf(stages_), work_stages_, AccessesOf(work_stages_));
     ++num_barriers_;
     hazards_.Clear();
     stages_ = 0;

@@ -27,8 +27,9 @@
 #include "absl/types/span.h"
 #include "tandem/backends/vulkan/descriptor_allocator.h"
 #include "tandem/backends/vulkan/hazards.h"
-#include "tandem/backends/vulkan/programs/vulkan_program.h"
+#include "tandem/backends/vulkan/queue_plan.h"
 #include "tandem/backends/vulkan/vulkan_context.h"
+#include "tandem/backends/vulkan/programs/vulkan_program.h"
 #include "tandem/core/base/ref.h"
 
 namespace tandem::vulkan_backend {
@@ -45,7 +46,9 @@ class CommandList final : public RefCounted {
     kMany,  // submitted again, also while it is pending
   };
 
-  static absl::StatusOr<Ref<CommandList>> Create(std::shared_ptr<VulkanContext> context);
+  // For queues of `family`. Only Copy and Fill work on those that do not compute.
+  static absl::StatusOr<Ref<CommandList>> Create(std::shared_ptr<VulkanContext> context,
+                                                 const QueueFamily& family);
   ~CommandList() override;
 
   // Forgets what was recorded before; that must not be pending.
@@ -66,7 +69,7 @@ class CommandList final : public RefCounted {
   int num_barriers() const { return num_barriers_; }
 
  private:
-  explicit CommandList(std::shared_ptr<VulkanContext> context);
+  CommandList(std::shared_ptr<VulkanContext> context, const QueueFamily& family);
   absl::Status Init();
   // Records a barrier if the accesses need one, and remembers them.
   void Order(absl::Span<const MemoryAccess> accesses, VkPipelineStageFlags stage);
@@ -75,6 +78,8 @@ class CommandList final : public RefCounted {
 
   const std::shared_ptr<VulkanContext> context_;
   const DeviceFunctions& vk_;
+  const QueueFamily family_;
+  const VkPipelineStageFlags work_stages_;  // that the family has
   VkCommandPool pool_ = VK_NULL_HANDLE;
   VkCommandBuffer commands_ = VK_NULL_HANDLE;
   DescriptorAllocator descriptors_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "tandem/backends/vulkan/heap_room.h"
 #include "tandem/backends/vulkan/memory_types.h"
 #include "tandem/backends/vulkan/vk_status.h"
@@ -27,11 +28,16 @@ constexpr VkBufferUsageFlags kUsage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT |
                                       VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
                                       VK_BUFFER_USAGE_TRANSFER_DST_BIT;
 
-VkBufferCreateInfo BufferInfo(int64_t bytes) {
+// Where queues of two families use buffers, they share them. The other way, handing the ownership of
+// ranges over with a barrier on both queues for every copy, is for images, which engines lay out in
+// their own ways; the bytes of a buffer are the same for all.
+VkBufferCreateInfo BufferInfo(int64_t bytes, absl::Span<const uint32_t> families) {
   auto info = VkStruct<VkBufferCreateInfo>(VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO);
   info.size = static_cast<VkDeviceSize>(bytes);
   info.usage = kUsage;
-  info.sharingMode = VK_SHARING_MODE_EXCLUSIVE;
+  info.sharingMode = families.size() > 1 ? VK_SHARING_MODE_CONCURRENT : VK_SHARING_MODE_EXCLUSIVE;
+  info.queueFamilyIndexCount = static_cast<uint32_t>(families.size());
+  info.pQueueFamilyIndices = families.data();
   return info;
 }
 
@@ -60,7 +66,7 @@ MemoryPool::~MemoryPool() {
 
 // What all buffers of one usage have in common, says the specification of VkMemoryRequirements.
 uint32_t MemoryPool::ProbeTypeBits() const {
-  const VkBufferCreateInfo info = BufferInfo(granule_);
+  const VkBufferCreateInfo info = BufferInfo(granule_, context_->families());
   VkBuffer buffer = VK_NULL_HANDLE;
   if (context_->functions().CreateBuffer(context_->device(), &info, nullptr, &buffer) !=
       VK_SUCCESS) {
@@ -238,7 +244,7 @@ absl::StatusOr<std::unique_ptr<MemoryBlock>> MemoryPool::NewBlock(int64_t bytes,
     return status;
   };
 
-  const VkBufferCreateInfo buffer_info = BufferInfo(bytes);
+  const VkBufferCreateInfo buffer_info = BufferInfo(bytes, context_->families());
   VkResult result = context_->InjectedFault();
   if (result == VK_SUCCESS) {
     result = vk.CreateBuffer(device, &buffer_info, nullptr, &block->buffer);

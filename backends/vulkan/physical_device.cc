@@ -62,21 +62,12 @@ absl::StatusOr<Extensions> ListExtensions(const InstanceFunctions& vk, VkPhysica
   return extensions;
 }
 
-// The family to compute with. One without graphics first: its work does not wait for a desktop's.
-std::optional<uint32_t> ComputeQueueFamily(const InstanceFunctions& vk, VkPhysicalDevice handle) {
+std::optional<QueuePlan> PlanQueuesOf(const InstanceFunctions& vk, VkPhysicalDevice handle) {
   uint32_t count = 0;
   vk.GetPhysicalDeviceQueueFamilyProperties(handle, &count, nullptr);
   std::vector<VkQueueFamilyProperties> families(count);
   vk.GetPhysicalDeviceQueueFamilyProperties(handle, &count, families.data());
-  std::optional<uint32_t> best;
-  for (uint32_t i = 0; i < count; ++i) {
-    if ((families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) == 0) continue;
-    const bool graphics = (families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT) != 0;
-    if (best.has_value() && graphics) continue;
-    best = i;
-    if (!graphics) break;
-  }
-  return best;
+  return PlanQueues(families);
 }
 
 // f16 times f16 into f32, 16x16x16, by a subgroup: what the kernels are written for.
@@ -198,12 +189,12 @@ absl::StatusOr<PhysicalDevice> Query(const InstanceFunctions& vk, VkPhysicalDevi
                                                VK_API_VERSION_MAJOR(version), ".",
                                                VK_API_VERSION_MINOR(version), ", 1.2 is needed"));
   }
-  const std::optional<uint32_t> family = ComputeQueueFamily(vk, handle);
-  if (!family.has_value()) {
+  std::optional<QueuePlan> queues = PlanQueuesOf(vk, handle);
+  if (!queues.has_value()) {
     return absl::UnavailableError(
         absl::StrCat(properties.properties.deviceName, ": no queue for compute shaders"));
   }
-  device.queue_family = *family;
+  device.queues = *std::move(queues);
   TANDEM_ASSIGN_OR_RETURN(const Extensions extensions, ListExtensions(vk, handle));
   device.memory_budget = extensions.Has(VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
   device.portability_subset = extensions.Has(kPortabilitySubset);
@@ -312,21 +303,24 @@ VkResult CreateLogicalDevice(const Instance& instance, const PhysicalDevice& phy
   features.v1_2.vulkanMemoryModelDeviceScope = capabilities.cooperative_matrix;
   features.cooperative_matrix.cooperativeMatrix = capabilities.cooperative_matrix;
 
-  const float priority = 1.0f;
-  const VkDeviceQueueCreateInfo queue = {
-      .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-      .pNext = nullptr,
-      .flags = 0,
-      .queueFamilyIndex = physical.queue_family,
-      .queueCount = 1,
-      .pQueuePriorities = &priority,
-  };
+  const std::vector<float> priorities(kMaxComputeQueues + 1, 1.0f);
+  std::vector<VkDeviceQueueCreateInfo> queues;
+  for (const QueuePlan::Request& request : physical.queues.Requests()) {
+    queues.push_back({
+        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+        .pNext = nullptr,
+        .flags = 0,
+        .queueFamilyIndex = request.family,
+        .queueCount = request.count,
+        .pQueuePriorities = priorities.data(),
+    });
+  }
   const VkDeviceCreateInfo info = {
       .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
       .pNext = &features.v1_0,
       .flags = 0,
-      .queueCreateInfoCount = 1,
-      .pQueueCreateInfos = &queue,
+      .queueCreateInfoCount = static_cast<uint32_t>(queues.size()),
+      .pQueueCreateInfos = queues.data(),
       .enabledLayerCount = 0,
       .ppEnabledLayerNames = nullptr,
       .enabledExtensionCount = static_cast<uint32_t>(extensions.size()),

@@ -20,12 +20,13 @@
 #include "tandem/backends/vulkan/capabilities.h"
 #include "tandem/backends/vulkan/functions.h"
 #include "tandem/backends/vulkan/instance.h"
+#include "tandem/backends/vulkan/queue_plan.h"
 
 namespace tandem::vulkan_backend {
 
 struct PhysicalDevice {
   VkPhysicalDevice handle = VK_NULL_HANDLE;
-  uint32_t queue_family = 0;  // that computes
+  QueuePlan queues;  // to be opened
 
   // Identity; the pipeline cache's files are keyed by it.
   std::string name;    // as the driver tells it
@@ -57,7 +58,7 @@ absl::string_view PhysicalDeviceTypeName(VkPhysicalDeviceType type);
 // UNAVAILABLE if there is none, with the reason for each that was refused.
 absl::StatusOr<std::vector<PhysicalDevice>> ListPhysicalDevices(const Instance& instance);
 
-// A VkDevice with one queue of `physical.queue_family` and the features that `capabilities` has.
+// A VkDevice with the queues of `physical.queues` and the features that `capabilities` has.
 // On success fills `functions`.
 VkResult CreateLogicalDevice(const Instance& instance, const PhysicalDevice& physical,
                              const Capabilities& capabilities, VkDevice* device,

@@ -30,6 +30,8 @@ class Timeline final : public RefCounted {
   ~Timeline() override;
 
   VkSemaphore semaphore() const { return semaphore_; }
+  // Unlike a handle, it never comes again.
+  uint64_t id() const { return id_; }
   // The value that the device has reached, as far as is known; asks the driver only if that is less
   // than `wanted`.
   uint64_t Reached(uint64_t wanted = UINT64_MAX) const;
@@ -44,7 +46,13 @@ class Timeline final : public RefCounted {
   explicit Timeline(std::shared_ptr<VulkanContext> context) : context_(std::move(context)) {}
   VkResult WaitOnce(uint64_t value, uint64_t nanoseconds) const;
 
+  static uint64_t NextId() {
+    static std::atomic<uint64_t> next{1};
+    return next.fetch_add(1, std::memory_order_relaxed);
+  }
+
   const std::shared_ptr<VulkanContext> context_;
+  const uint64_t id_ = NextId();
   VkSemaphore semaphore_ = VK_NULL_HANDLE;
   mutable std::atomic<uint64_t> reached_{0};
 };

@@ -63,7 +63,7 @@ TEST_F(ValidationTest, ReportsAMissingBarrier) {
   const auto& buffer = static_cast<const VulkanBuffer&>(**allocated);
 
   auto pool_info = VkStruct<VkCommandPoolCreateInfo>(VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO);
-  pool_info.queueFamilyIndex = context.queue_family();
+  pool_info.queueFamilyIndex = context.compute_family().index;
   VkCommandPool pool = VK_NULL_HANDLE;
   ASSERT_EQ(vk.CreateCommandPool(context.device(), &pool_info, nullptr, &pool), VK_SUCCESS);
   auto info = VkStruct<VkCommandBufferAllocateInfo>(VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO);

@@ -13,8 +13,8 @@ namespace tandem::vulkan_backend {
 namespace {
 
 constexpr absl::string_view kOptionsAtAnyTime[] = {"poison", "fail_allocation", "lose_device"};
-constexpr absl::string_view kOptionsBeforeOpen[] = {"cache_dir",  "memory_limit", "library",
-                                                    "validation", "disable",      "block_bytes"};
+constexpr absl::string_view kOptionsBeforeOpen[] = {
+    "cache_dir", "memory_limit", "library", "validation", "disable", "block_bytes", "queues"};
 
 absl::Status Invalid(absl::string_view name, absl::string_view value, absl::string_view rule) {
   return absl::InvalidArgumentError(
@@ -72,7 +72,8 @@ absl::StatusOr<std::unique_ptr<Device>> VulkanBackend::OpenDevice(int ordinal) {
           absl::StrAppend(out, device.name);
         })));
   }
-  const PhysicalDevice& physical = devices_[ordinal];
+  PhysicalDevice physical = devices_[ordinal];
+  if (shared_queues_ > 0) physical.queues = ShareOneQueue(physical.queues, shared_queues_);
   Capabilities capabilities = physical.capabilities;
   TANDEM_RETURN_IF_ERROR(DisableFeatures(disabled_, &capabilities));
   TANDEM_ASSIGN_OR_RETURN(std::shared_ptr<VulkanContext> context,
@@ -120,6 +121,13 @@ absl::Status VulkanBackend::SetOption(absl::string_view name, absl::string_view 
     TANDEM_ASSIGN_OR_RETURN(
         device_options_.allocator.block_bytes,
         ParseCount(name, value, "it is a number of bytes; 0: by the size of the heap"));
+    return absl::OkStatus();
+  }
+  if (name == "queues") {
+    TANDEM_ASSIGN_OR_RETURN(const int64_t queues,
+                            ParseCount(name, value, "it is a number of queues, at most 16"));
+    if (queues > 16) return Invalid(name, value, "it is a number of queues, at most 16");
+    shared_queues_ = static_cast<uint32_t>(queues);
     return absl::OkStatus();
   }
   if (name == "disable") {

@@ -16,6 +16,9 @@
 //   disable          features to do without: "subgroups,unified_memory"; capabilities.h has
 //                    the names.
 //   block_bytes      of memory that is taken from the driver at a time.
+//   queues           n: over one queue of the driver, n for streams and one that only copies, which
+//                    keep no order but what semaphores ask for (queue_shuffler.h); 0: those of the
+//                    device.
 // For tests, at any time:
 //   poison           0 or 1: fill new buffers with NaN, where the host sees them.
 //   fail_allocation  k: the k-th creation of something on a device from now fails; k+: and all after
@@ -62,6 +65,7 @@ class VulkanBackend final : public Backend {
   InstanceOptions instance_options_ ABSL_GUARDED_BY(mutex_);
   VulkanDeviceOptions device_options_ ABSL_GUARDED_BY(mutex_);
   std::string disabled_ ABSL_GUARDED_BY(mutex_);
+  uint32_t shared_queues_ ABSL_GUARDED_BY(mutex_) = 0;
   std::shared_ptr<Instance> instance_ ABSL_GUARDED_BY(mutex_);  // null: not looked yet
   std::vector<PhysicalDevice> devices_ ABSL_GUARDED_BY(mutex_);
   bool opened_ ABSL_GUARDED_BY(mutex_) = false;

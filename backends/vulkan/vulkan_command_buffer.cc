@@ -172,7 +172,7 @@ absl::StatusOr<Ref<const CommandList>> VulkanCommandBuffer::ListFor(
 }
 
 absl::StatusOr<Ref<CommandList>> VulkanCommandBuffer::FreeListLocked() {
-  if (recorded_.size() < kMaxLists) return CommandList::Create(context_);
+  if (recorded_.size() < kMaxLists) return CommandList::Create(context_, context_->compute_family());
   const auto older = [](const Recorded& a, const Recorded& b) { return a.used < b.used; };
   const auto free_and_older = [&](const Recorded& a, const Recorded& b) {
     const bool a_free = a.list->unique();
@@ -184,7 +184,7 @@ absl::StatusOr<Ref<CommandList>> VulkanCommandBuffer::FreeListLocked() {
   recorded_.erase(oldest);
   if (list->unique()) return list;
   // All are pending. The one that goes ends with its work.
-  return CommandList::Create(context_);
+  return CommandList::Create(context_, context_->compute_family());
 }
 
 absl::Status VulkanCommandBuffer::RecordInto(CommandList& list,

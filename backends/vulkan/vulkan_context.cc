@@ -26,9 +26,44 @@ absl::StatusOr<std::shared_ptr<VulkanContext>> VulkanContext::Create(
   }
   TANDEM_RETURN_IF_ERROR(
       VkStatus(result, absl::StrCat("vkCreateDevice of ", id.ToString(), ", ", physical.name)));
-  absl::MutexLock lock(&context->queue_mutex_);
-  context->functions_.GetDeviceQueue(context->device_, physical.queue_family, 0, &context->queue_);
+  context->OpenQueues();
   return context;
+}
+
+void VulkanContext::OpenQueues() {
+  const QueuePlan& plan = physical_.queues;
+  for (const QueuePlan::Request& request : plan.Requests()) families_.push_back(request.family);
+  const auto handle = [&](const QueueSlot& slot) {
+    VkQueue queue = VK_NULL_HANDLE;
+    functions_.GetDeviceQueue(device_, slot.family.index, slot.index, &queue);
+    return queue;
+  };
+  if (plan.shuffled) {
+    shuffler_ = std::make_unique<QueueShuffler>(functions_, device_, handle(plan.compute.front()),
+                                                static_cast<int>(plan.compute.size()) + 1,
+                                                /*seed=*/1);
+  }
+  const auto open = [&](const QueueSlot& slot, int index) {
+    VulkanQueue::SubmitFunction submit;
+    if (shuffler_ != nullptr) {
+      submit = [this, index](const QueueSubmission& work) {
+        return shuffler_->Submit(index, work);
+      };
+    } else {
+      submit = [this, queue = handle(slot)](const QueueSubmission& work) {
+        return SubmitToQueue(functions_, queue, work);
+      };
+    }
+    return std::make_unique<VulkanQueue>(slot.family, std::move(submit));
+  };
+  int index = 0;
+  for (const QueueSlot& slot : plan.compute) compute_queues_.push_back(open(slot, index++));
+  if (plan.transfer.has_value()) transfer_queue_ = open(*plan.transfer, index);
+}
+
+VulkanQueue& VulkanContext::NextQueue() {
+  const uint32_t next = next_queue_.fetch_add(1, std::memory_order_relaxed);
+  return *compute_queues_[next % compute_queues_.size()];
 }
 
 VulkanContext::VulkanContext(DeviceId id, std::shared_ptr<Instance> instance,
@@ -42,6 +77,7 @@ VulkanContext::VulkanContext(DeviceId id, std::shared_ptr<Instance> instance,
 
 VulkanContext::~VulkanContext() {
   if (device_ == VK_NULL_HANDLE) return;
+  shuffler_ = nullptr;  // submits what it has
   // A result does not matter any more: there is nobody left who waits for one.
   functions_.DeviceWaitIdle(device_);
   functions_.DestroyDevice(device_, nullptr);

@@ -1,4 +1,4 @@
-// A VkDevice with what everybody needs to use it: functions, queue, capabilities, its health.
+// A VkDevice with what everybody needs to use it: functions, queues, capabilities, its health.
 //
 // Everything that owns Vulkan objects - buffers, programs, streams - holds the context, so the
 // VkDevice ends after them, in whatever order tensors and registries end. (VulkanDevice stands above
@@ -10,7 +10,7 @@
 //   }
 //   TANDEM_RETURN_IF_ERROR(context->Check(result, "vkCreateSemaphore"));
 //
-// Thread rules: all methods from any thread; the queue only under queue_mutex().
+// Thread rules: all methods from any thread.
 #ifndef TANDEM_BACKENDS_VULKAN_VULKAN_CONTEXT_H_
 #define TANDEM_BACKENDS_VULKAN_VULKAN_CONTEXT_H_
 
@@ -20,17 +20,20 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
 #include "tandem/backends/vulkan/capabilities.h"
 #include "tandem/backends/vulkan/fault_injection.h"
 #include "tandem/backends/vulkan/functions.h"
 #include "tandem/backends/vulkan/instance.h"
 #include "tandem/backends/vulkan/physical_device.h"
+#include "tandem/backends/vulkan/queue_shuffler.h"
+#include "tandem/backends/vulkan/stream_list.h"
+#include "tandem/backends/vulkan/vulkan_queue.h"
 #include "tandem/core/device/device_id.h"
 
 namespace tandem::vulkan_backend {
@@ -57,10 +60,15 @@ class VulkanContext {
   const PhysicalDevice& physical() const { return physical_; }
   const Capabilities& capabilities() const { return capabilities_; }
 
-  // The one queue, of a family that computes and copies.
-  uint32_t queue_family() const { return physical_.queue_family; }
-  absl::Mutex& queue_mutex() ABSL_LOCK_RETURNED(queue_mutex_) { return queue_mutex_; }
-  VkQueue queue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue_mutex_) { return queue_; }
+  // Of all queues that compute.
+  const QueueFamily& compute_family() const { return physical_.queues.compute.front().family; }
+  // The queue of a new stream: each in turn.
+  VulkanQueue& NextQueue();
+  // For copies beside what is computed; null if there is no queue for that.
+  VulkanQueue* transfer_queue() { return transfer_queue_.get(); }
+  StreamList& streams() { return streams_; }
+  // The families whose queues use buffers.
+  absl::Span<const uint32_t> families() const { return families_; }
 
   // OK, or UNAVAILABLE once the device is lost. Whoever is about to hand work to the driver, or to
   // wait for it, asks first.
@@ -73,6 +81,7 @@ class VulkanContext {
  private:
   VulkanContext(DeviceId id, std::shared_ptr<Instance> instance, const PhysicalDevice& physical,
                 const Capabilities& capabilities, std::shared_ptr<FaultInjector> faults);
+  void OpenQueues();
 
   const DeviceId id_;
   const std::shared_ptr<Instance> instance_;  // outlives device_
@@ -81,8 +90,12 @@ class VulkanContext {
   const std::shared_ptr<FaultInjector> faults_;
   VkDevice device_ = VK_NULL_HANDLE;
   DeviceFunctions functions_;
-  absl::Mutex queue_mutex_;
-  VkQueue queue_ ABSL_GUARDED_BY(queue_mutex_) = VK_NULL_HANDLE;
+  std::vector<uint32_t> families_;
+  std::unique_ptr<QueueShuffler> shuffler_;  // null but in tests; outlives the queues
+  std::vector<std::unique_ptr<VulkanQueue>> compute_queues_;
+  std::unique_ptr<VulkanQueue> transfer_queue_;
+  std::atomic<uint32_t> next_queue_{0};
+  StreamList streams_;
   mutable std::atomic<bool> lost_{false};
 };
 

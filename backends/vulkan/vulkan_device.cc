@@ -8,6 +8,7 @@
 #include "tandem/backends/vulkan/programs/program_cache.h"
 #include "tandem/backends/vulkan/programs/shader_compiler.h"
 #include "tandem/backends/vulkan/vulkan_command_buffer.h"
+#include "tandem/backends/vulkan/vulkan_queue.h"
 #include "tandem/backends/vulkan/vulkan_stream.h"
 #include "tandem/core/base/status_macros.h"
 
@@ -74,9 +75,14 @@ absl::StatusOr<std::unique_ptr<VulkanDevice>> VulkanDevice::Create(
                           ProgramCache::Create(device->context_, options.cache_dir));
   device->info_.properties.push_back({"pipeline_cache", device->programs_->pipelines().Describe()});
   TANDEM_ASSIGN_OR_RETURN(device->default_stream_, device->CreateStream());
-  // Eager work that is pending holds buffers that nobody else has any more.
-  auto* const stream = static_cast<VulkanStream*>(device->default_stream_.get());
-  device->allocator_.SetReclaim([stream] { return stream->Drain(); });
+  device->transfer_stream_ = device->default_stream_;
+  if (VulkanQueue* const queue = device->context_->transfer_queue(); queue != nullptr) {
+    TANDEM_ASSIGN_OR_RETURN(device->transfer_stream_,
+                            VulkanStream::Create(device->context_, *queue));
+  }
+  // Work that is pending holds buffers that nobody else has any more.
+  device->allocator_.SetReclaim(
+      [context = device->context_.get()] { return VulkanStream::DrainAll(*context); });
   return device;
 }
 

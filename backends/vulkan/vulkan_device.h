@@ -37,6 +37,7 @@ class VulkanDevice final : public Device {
   const DeviceInfo& info() const override { return info_; }
   VulkanAllocator& allocator() override { return allocator_; }
   Stream& default_stream() override { return *default_stream_; }
+  Stream& transfer_stream() override { return *transfer_stream_; }
   absl::StatusOr<Ref<Stream>> CreateStream() override;
   absl::StatusOr<Ref<CommandBuffer>> CreateCommandBuffer(int num_slots) override;
 
@@ -56,6 +57,7 @@ class VulkanDevice final : public Device {
   std::unique_ptr<ShaderCompiler> compiler_;
   std::unique_ptr<ProgramCache> programs_;
   Ref<Stream> default_stream_;
+  Ref<Stream> transfer_stream_;  // where there is no queue for one, the default stream
 };
 
 }  // namespace tandem::vulkan_backend

@@ -33,19 +33,30 @@ void MoveTo(std::vector<Ref<const RefCounted>>& from, std::vector<Ref<const RefC
 }  // namespace
 
 absl::StatusOr<Ref<VulkanStream>> VulkanStream::Create(std::shared_ptr<VulkanContext> context) {
-  TANDEM_ASSIGN_OR_RETURN(Ref<const Timeline> timeline, Timeline::Create(context));
-  return Ref<VulkanStream>(new VulkanStream(std::move(context), std::move(timeline)));
+  VulkanQueue& queue = context->NextQueue();
+  return Create(std::move(context), queue);
 }
 
-VulkanStream::VulkanStream(std::shared_ptr<VulkanContext> context, Ref<const Timeline> timeline)
-    : context_(std::move(context)), timeline_(std::move(timeline)) {}
+absl::StatusOr<Ref<VulkanStream>> VulkanStream::Create(std::shared_ptr<VulkanContext> context,
+                                                       VulkanQueue& queue) {
+  TANDEM_ASSIGN_OR_RETURN(Ref<const Timeline> timeline, Timeline::Create(context));
+  return Ref<VulkanStream>(new VulkanStream(std::move(context), queue, std::move(timeline)));
+}
+
+VulkanStream::VulkanStream(std::shared_ptr<VulkanContext> context, VulkanQueue& queue,
+                           Ref<const Timeline> timeline)
+    : context_(std::move(context)), queue_(queue), timeline_(std::move(timeline)) {
+  context_->streams().Add(this);
+}
 
 VulkanStream::~VulkanStream() {
+  context_->streams().Remove(this);
   Flush().IgnoreError();  // nobody is left to be told
   timeline_->Drain(signaled_.load(std::memory_order_relaxed));
 }
 
 absl::Status VulkanStream::Record(const Dispatch& dispatch) {
+  TANDEM_RETURN_IF_ERROR(CheckComputes());
   TANDEM_RETURN_IF_ERROR(CheckDispatch(*context_, dispatch));
   const auto& program = static_cast<const VulkanProgram&>(*dispatch.program);
   VkDescriptorBufferInfo ranges[kMaxBindings];
@@ -99,6 +110,7 @@ absl::Status VulkanStream::Fill(const BufferView& to, uint32_t pattern) {
 absl::StatusOr<TimelinePoint> VulkanStream::Submit(const Ref<CommandBuffer>& commands,
                                                    absl::Span<const BufferView> bindings) {
   if (commands == nullptr) return absl::InvalidArgumentError("submit: there is no command buffer");
+  TANDEM_RETURN_IF_ERROR(CheckComputes());
   auto& recorded = static_cast<VulkanCommandBuffer&>(*commands);
   if (&recorded.context() != context_.get()) {
     return absl::InvalidArgumentError(
@@ -131,24 +143,33 @@ absl::Status VulkanStream::WaitFor(const TimelinePoint& point) {
   if (other == nullptr || other->context_ != context_) {
     return WaitOnHost(point);
   }
-  // Before anything of ours that waits for it: there is one queue for both.
+  // Before anything of ours that waits for it: there may be one queue for both.
   TANDEM_RETURN_IF_ERROR(other->EnsureSubmittedOrLost(point.value));
   const uint64_t value = other->SignaledFor(point.value);
-  // Every list begins with a barrier after all that the queue got before, so what is done is visible.
-  if (other->timeline_->Reached(value) >= value) return absl::OkStatus();
+  // Every list begins with a barrier after all that its queue got before, so what is done is visible
+  // there. On another queue only the semaphore makes it so.
+  if (&queue_ == &other->queue_ && other->timeline_->Reached(value) >= value) {
+    return absl::OkStatus();
+  }
+  const SemaphoreValue until = {other->timeline_->semaphore(), value};
   Kept let_go;
   LightMutexLock lock(&mutex_);
+  TANDEM_RETURN_IF_ERROR(status_);
+  if (waits_.Implies(other->timeline_->id(), value)) return absl::OkStatus();
   // What is open does not wait.
   if (open_ != nullptr) TANDEM_RETURN_IF_ERROR(FlushLocked(&let_go));
-  TANDEM_RETURN_IF_ERROR(status_);
-  const auto it = std::find_if(waits_.begin(), waits_.end(),
-                               [&](const Wait& wait) { return wait.timeline == other->timeline_; });
-  if (it == waits_.end()) {
-    waits_.push_back({other->timeline_, value});
-  } else {
-    it->value = std::max(it->value, value);
-  }
+  waits_.Add(other->timeline_->id(), until);
+  waits_kept_.push_back(other->timeline_);
   return absl::OkStatus();
+}
+
+absl::Status VulkanStream::CheckComputes() const {
+  if (queue_.family().computes) [[likely]]
+    return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("this stream of ", context_->id().ToString(),
+                   " is for transfers: its queue copies "
+                   "and fills, and does not compute; use another stream of the device"));
 }
 
 bool VulkanStream::Reached(const TimelinePoint& point) const {
@@ -173,8 +194,9 @@ absl::Status VulkanStream::Synchronize(const TimelinePoint& point) {
 absl::Status VulkanStream::WaitAndRetire(uint64_t value) {
   TANDEM_RETURN_IF_ERROR(timeline_->Wait(SignaledFor(value)));
   Kept let_go;
+  // Also the staging buffers of an upload that this stream has waited for.
+  RetireAll(*context_, &let_go);
   LightMutexLock lock(&mutex_);
-  RetireLocked(&let_go);
   return status_;
 }
 
@@ -184,15 +206,26 @@ absl::Status VulkanStream::Flush() {
   return FlushLocked(&let_go);
 }
 
-bool VulkanStream::Drain() {
-  {
-    LightMutexLock lock(&mutex_);
-    if (!HasOpenLocked() && in_flight_.empty()) return false;
-  }
-  const TimelinePoint now = Now();
-  // Not Synchronize: who asks for room is not told of lost work, so the next wait is to be.
-  EnsureSubmitted(now.value).IgnoreError();
-  return WaitAndRetire(now.value).ok();
+void VulkanStream::RetireAll(VulkanContext& context, Kept* let_go) {
+  context.streams().ForEach([&](VulkanStream* stream) {
+    LightMutexLock lock(&stream->mutex_);
+    stream->RetireLocked(let_go);
+  });
+}
+
+bool VulkanStream::DrainAll(VulkanContext& context) {
+  Kept let_go;
+  std::vector<std::pair<Ref<const Timeline>, uint64_t>> pending;
+  context.streams().ForEach([&](VulkanStream* stream) {
+    LightMutexLock lock(&stream->mutex_);
+    if (!stream->HasOpenLocked() && stream->in_flight_.empty()) return;
+    stream->FlushLocked(&let_go).IgnoreError();  // remembered as a loss
+    pending.emplace_back(stream->timeline_, stream->signaled_.load(std::memory_order_relaxed));
+  });
+  bool any = false;
+  for (const auto& [timeline, value] : pending) any |= timeline->Wait(value).ok();
+  RetireAll(context, &let_go);
+  return any;
 }
 
 VulkanStream::Stats VulkanStream::stats() const {
@@ -240,7 +273,7 @@ absl::Status VulkanStream::OpenLocked(Kept* let_go) {
   TANDEM_RETURN_IF_ERROR(context_->Alive());
   RetireLocked(let_go);
   if (spare_.empty()) {
-    TANDEM_ASSIGN_OR_RETURN(Ref<CommandList> list, CommandList::Create(context_));
+    TANDEM_ASSIGN_OR_RETURN(Ref<CommandList> list, CommandList::Create(context_, queue_.family()));
     spare_.push_back(std::move(list));
     ++stats_.lists;
   }
@@ -282,8 +315,8 @@ absl::Status VulkanStream::SubmitLocked(const CommandList* replay, Kept kept, Ke
   kept.insert(kept.end(), std::make_move_iterator(open_kept_.begin()),
               std::make_move_iterator(open_kept_.end()));
   open_kept_.clear();
-  for (Wait& wait : waits_) kept.push_back(std::move(wait.timeline));
-  waits_.clear();
+  MoveTo(waits_kept_, &kept);
+  waits_.Submitted();
   in_flight_.push_back({value, std::move(open_), std::move(kept)});
   signaled_.store(value, std::memory_order_release);
   submitted_.store(value, std::memory_order_release);
@@ -309,35 +342,10 @@ absl::Status VulkanStream::TrySubmitLocked(const CommandList* replay, uint64_t v
 }
 
 absl::Status VulkanStream::QueueLocked(absl::Span<const VkCommandBuffer> lists, uint64_t value) {
-  absl::InlinedVector<VkSemaphore, 4> semaphores;
-  absl::InlinedVector<uint64_t, 4> values;
-  absl::InlinedVector<VkPipelineStageFlags, 4> stages;
-  for (const Wait& wait : waits_) {
-    semaphores.push_back(wait.timeline->semaphore());
-    values.push_back(wait.value);
-    stages.push_back(VK_PIPELINE_STAGE_ALL_COMMANDS_BIT);
-  }
-  const VkSemaphore signal = timeline_->semaphore();
-  VkTimelineSemaphoreSubmitInfo timeline = {};
-  timeline.sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO;
-  timeline.waitSemaphoreValueCount = static_cast<uint32_t>(values.size());
-  timeline.pWaitSemaphoreValues = values.data();
-  timeline.signalSemaphoreValueCount = 1;
-  timeline.pSignalSemaphoreValues = &value;
-  VkSubmitInfo info = {};
-  info.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
-  info.pNext = &timeline;
-  info.waitSemaphoreCount = static_cast<uint32_t>(semaphores.size());
-  info.pWaitSemaphores = semaphores.data();
-  info.pWaitDstStageMask = stages.data();
-  info.commandBufferCount = static_cast<uint32_t>(lists.size());
-  info.pCommandBuffers = lists.data();
-  info.signalSemaphoreCount = 1;
-  info.pSignalSemaphores = &signal;
   const auto submit = [&] {
     if (const VkResult fault = context_->InjectedFault(); fault != VK_SUCCESS) return fault;
-    absl::MutexLock lock(&context_->queue_mutex());
-    return context_->functions().QueueSubmit(context_->queue(), 1, &info, VK_NULL_HANDLE);
+    return queue_.Submit(
+        {.lists = lists, .waits = waits_.pending(), .signal = {timeline_->semaphore(), value}});
   };
   VkResult result = submit();
   if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY) {
@@ -367,7 +375,8 @@ absl::Status VulkanStream::FailLocked(absl::Status status, Kept* let_go) {
   if (!context_->Alive().ok()) {
     status_ = status;
     failed_.store(true, std::memory_order_release);
-    waits_.clear();
+    waits_.Clear();
+    MoveTo(waits_kept_, let_go);
     return status;
   }
   // Later work waits still, for what the lost one would have.

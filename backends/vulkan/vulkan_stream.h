@@ -6,8 +6,10 @@
 // alive until the device has reached its value of the timeline, and let go when the stream is used
 // next. At most kMaxInFlight submissions are pending; whoever submits one more waits for the oldest.
 //
-// All streams of a device share its one queue, so a stream that waits for another one first has that
-// one submit what it waits for. Waiting for a stream of another device blocks the host.
+// Streams take the device's queues in turn (queue_plan.h); one of a queue that only copies refuses
+// dispatches. A stream that waits for another one first has that one submit what it waits for, since
+// they may share a queue, and then has its own next submission wait for the other's timeline.
+// Waiting for a stream of another device blocks the host.
 //
 // If submitting fails, the open list is lost, and let go. The call that met the failure returns it,
 // and so does, once, the next wait for a point that covers the lost work (unless the call was one):
@@ -33,8 +35,10 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "tandem/backends/vulkan/command_list.h"
+#include "tandem/backends/vulkan/semaphore_waits.h"
 #include "tandem/backends/vulkan/timeline.h"
 #include "tandem/backends/vulkan/vulkan_context.h"
+#include "tandem/backends/vulkan/vulkan_queue.h"
 #include "tandem/core/base/light_mutex.h"
 #include "tandem/core/base/ref.h"
 #include "tandem/core/device/stream.h"
@@ -45,7 +49,10 @@ class VulkanStream final : public Stream {
  public:
   static constexpr int kMaxCommands = 100;  // in the open list
 
+  // Of the context's next queue, or of one that is given.
   static absl::StatusOr<Ref<VulkanStream>> Create(std::shared_ptr<VulkanContext> context);
+  static absl::StatusOr<Ref<VulkanStream>> Create(std::shared_ptr<VulkanContext> context,
+                                                  VulkanQueue& queue);
   // Submits what is open and waits for everything.
   ~VulkanStream() override;
 
@@ -63,8 +70,9 @@ class VulkanStream final : public Stream {
 
   // Submits what is open.
   absl::Status Flush();
-  // Waits for everything and lets it go. False if there was nothing.
-  bool Drain();
+  // Submits what is open on any stream of the device, waits for everything and lets it go. False if
+  // there was nothing, or nothing that ended well. Lost work is not told here, but by the next wait.
+  static bool DrainAll(VulkanContext& context);
 
   struct Stats {
     int64_t submissions = 0;  // calls of vkQueueSubmit
@@ -81,13 +89,11 @@ class VulkanStream final : public Stream {
     Ref<CommandList> list;  // the open list it had; null if none
     Kept kept;
   };
-  struct Wait {
-    Ref<const Timeline> timeline;
-    uint64_t value;
-  };
 
-  VulkanStream(std::shared_ptr<VulkanContext> context, Ref<const Timeline> timeline);
+  VulkanStream(std::shared_ptr<VulkanContext> context, VulkanQueue& queue,
+               Ref<const Timeline> timeline);
 
+  absl::Status CheckComputes() const;
   // Methods that take `kept` put there what may be let go: the caller destroys it without the mutex,
   // for a buffer's end may call anything.
   absl::Status OpenLocked(Kept* let_go) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -101,7 +107,8 @@ class VulkanStream final : public Stream {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status QueueLocked(absl::Span<const VkCommandBuffer> lists, uint64_t value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Lets go of the submissions that are done.
+  // Lets go of what is done, of all streams of the device.
+  static void RetireAll(VulkanContext& context, Kept* let_go);
   void RetireLocked(Kept* let_go) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // After `status` of a submission: gives up the open list, or all if the device is lost.
   absl::Status FailLocked(absl::Status status, Kept* let_go) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -112,7 +119,7 @@ class VulkanStream final : public Stream {
   absl::Status EnsureSubmitted(uint64_t value);
   // The same for who is to know of losses before `value`: reports one that nobody was told of yet.
   absl::Status EnsureSubmittedOrLost(uint64_t value);
-  // Waits for what was submitted before `value`, and lets it go.
+  // Waits for what was submitted before `value`, and lets go of that and what else is done.
   absl::Status WaitAndRetire(uint64_t value);
   // What the timeline has when all is done that was submitted of the work before `value`, which is
   // not beyond submitted_.
@@ -121,6 +128,7 @@ class VulkanStream final : public Stream {
   }
 
   const std::shared_ptr<VulkanContext> context_;
+  VulkanQueue& queue_;
   const Ref<const Timeline> timeline_;
   // Written under mutex_. A value is used up also by work that could not be submitted, and nobody
   // signals it then: signaled_ is the last one that the device reaches.
@@ -134,7 +142,8 @@ class VulkanStream final : public Stream {
   absl::Status loss_ ABSL_GUARDED_BY(mutex_);    // of lost_
   Ref<CommandList> open_ ABSL_GUARDED_BY(mutex_);
   Kept open_kept_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Wait> waits_ ABSL_GUARDED_BY(mutex_);  // of the next submission
+  SemaphoreWaits waits_ ABSL_GUARDED_BY(mutex_);  // of the next submission
+  Kept waits_kept_ ABSL_GUARDED_BY(mutex_);
   std::deque<Submission> in_flight_ ABSL_GUARDED_BY(mutex_);
   std::vector<Ref<CommandList>> spare_ ABSL_GUARDED_BY(mutex_);
   Stats stats_ ABSL_GUARDED_BY(mutex_);

@@ -42,6 +42,10 @@ class Device {
   virtual Allocator& allocator() = 0;
   // The stream that eager work and executables use unless they are given another one.
   virtual Stream& default_stream() = 0;
+  // A stream for large copies that need not wait for the work of the default stream: where the
+  // device copies while it computes, one of its own, which may refuse dispatches; else the default
+  // stream.
+  virtual Stream& transfer_stream() { return default_stream(); }
   virtual absl::StatusOr<Ref<Stream>> CreateStream() = 0;
   // An empty command buffer whose views may use the slots 0 … num_slots-1.
   virtual absl::StatusOr<Ref<CommandBuffer>> CreateCommandBuffer(int num_slots) = 0;

@@ -54,7 +54,8 @@ absl::Status Upload(absl::Span<const std::byte> bytes, const BufferView& to, Dev
     std::memcpy(host + to.offset, bytes.data(), bytes.size());
     return to.buffer->Unmap();
   }
-  Stream& stream = device.default_stream();
+  Stream& later = device.default_stream();
+  Stream& stream = to.size < kTransferStreamBytes ? later : device.transfer_stream();
   TANDEM_ASSIGN_OR_RETURN(Pieces pieces, Pieces::Create(bytes.size(), MemoryKind::kUpload, device));
   for (int64_t i = 0; i < pieces.count(); ++i) {
     if (i >= 2) TANDEM_RETURN_IF_ERROR(stream.Synchronize(pieces.done(i)));
@@ -65,7 +66,8 @@ absl::Status Upload(absl::Span<const std::byte> bytes, const BufferView& to, Dev
     // Only who waits asks for a point: it may make the stream hand over what it has gathered.
     if (i + 2 < pieces.count()) pieces.done(i) = stream.Now();
   }
-  return absl::OkStatus();
+  if (&stream == &later) return absl::OkStatus();
+  return later.WaitFor(stream.Now());
 }
 
 absl::Status Download(const BufferView& from, absl::Span<std::byte> out, Device& device) {

@@ -7,6 +7,10 @@
 // most two staging buffers in turn, so that a copy of any size needs little memory, and the host
 // copies one piece while the device copies the other.
 //
+// Large uploads run on the device's transfer stream, beside what its default stream computes; that
+// waits for them. Small ones are not worth a submission of their own. Downloads keep the order of
+// the default stream, whose later work may write what they read.
+//
 // Thread rules: any thread.
 #ifndef TANDEM_CORE_TENSOR_TRANSFER_H_
 #define TANDEM_CORE_TENSOR_TRANSFER_H_
@@ -22,6 +26,9 @@ namespace tandem {
 
 // Of one staging buffer, bytes.
 inline constexpr int64_t kStagingBytes = int64_t{16} << 20;
+// From so many bytes on an upload takes the transfer stream: a bus takes longer for them than the
+// host for a submission.
+inline constexpr int64_t kTransferStreamBytes = int64_t{128} << 10;
 
 // Copies `bytes` to `to`, which has their size and which no work of any stream uses yet. Later work
 // of the default stream sees them. `bytes` may go when it returns; it waits only for the pieces of

@@ -1,7 +1,9 @@
-// Linked into a test: its device shows the host none of its memory, as a discrete GPU does, so that
-// whatever crosses goes through staging buffers.
+// Linked into a test: its device is like a discrete GPU. It shows the host none of its memory, so that
+// whatever crosses goes through staging buffers; and copies have a queue of their own, which keeps no
+// order with the others but what semaphores ask for.
 
-#include "gmock/gmock.h"
+#include <utility>
+
 #include "gtest/gtest.h"
 #include "tandem/core/device/backend.h"
 
@@ -11,9 +13,12 @@ namespace {
 class Staging : public testing::Environment {
  public:
   void SetUp() override {
-    const absl::Status status =
-        BackendRegistry::Global().SetOption("vulkan", "disable", "unified_memory");
-    ASSERT_TRUE(status.ok()) << status;
+    BackendRegistry& backends = BackendRegistry::Global();
+    for (const auto& [option, value] :
+         {std::pair{"disable", "unified_memory"}, std::pair{"queues", "2"}}) {
+      const absl::Status status = backends.SetOption("vulkan", option, value);
+      ASSERT_TRUE(status.ok()) << status;
+    }
   }
 };
 
