@@ -9,12 +9,14 @@
 #include <type_traits>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tandem/backends/cpu/cpu_device.h"
 #include "tandem/backends/cpu/cpu_kernel.h"
 #include "tandem/backends/cpu/elementwise.h"
 #include "tandem/backends/vulkan/elementwise/elementwise.h"
+#include "tandem/backends/vulkan/guarded_buffer.h"
 #include "tandem/backends/vulkan/validation_log.h"
 #include "tandem/backends/vulkan/vulkan_backend.h"
 #include "tandem/core/base/status_macros.h"
@@ -22,77 +24,33 @@
 namespace tandem::vulkan_backend {
 namespace {
 
-constexpr int64_t kGuardBytes = 4096;  // a multiple of every device's alignment
-constexpr std::byte kPoison{0xA5};
-
-// `data`, with `before` and `behind` guard bands.
-absl::StatusOr<Ref<Buffer>> Upload(VulkanDevice& device, const std::vector<std::byte>& data,
-                                   int64_t total) {
-  TANDEM_ASSIGN_OR_RETURN(Ref<Buffer> staging,
-                          device.allocator().Allocate(total, MemoryKind::kUpload));
-  TANDEM_ASSIGN_OR_RETURN(std::byte * mapped, staging->Map());
-  std::fill_n(mapped, total, kPoison);
-  std::copy(data.begin(), data.end(), mapped);
-  TANDEM_RETURN_IF_ERROR(staging->Unmap());
-  TANDEM_ASSIGN_OR_RETURN(Ref<Buffer> buffer, device.allocator().Allocate(total));
-  TANDEM_RETURN_IF_ERROR(device.default_stream().Copy(BufferView::Of(*staging, 0, total),
-                                                      BufferView::Of(*buffer, 0, total)));
-  return buffer;
-}
-
-absl::StatusOr<std::vector<std::byte>> Download(VulkanDevice& device, Buffer& buffer,
-                                                int64_t total) {
-  TANDEM_ASSIGN_OR_RETURN(Ref<Buffer> staging,
-                          device.allocator().Allocate(total, MemoryKind::kReadback));
-  Stream& stream = device.default_stream();
-  TANDEM_RETURN_IF_ERROR(
-      stream.Copy(BufferView::Of(buffer, 0, total), BufferView::Of(*staging, 0, total)));
-  TANDEM_RETURN_IF_ERROR(stream.Synchronize(stream.Now()));
-  TANDEM_ASSIGN_OR_RETURN(std::byte * mapped, staging->Map());
-  std::vector<std::byte> data(mapped, mapped + total);
-  TANDEM_RETURN_IF_ERROR(staging->Unmap());
-  return data;
-}
-
 absl::StatusOr<std::vector<TestArray>> RunOnDevice(VulkanDevice& device,
                                                    const PreparedKernel& kernel,
                                                    const std::vector<TestArray>& inputs,
                                                    const std::vector<TensorSpec>& outputs) {
-  std::vector<Ref<Buffer>> buffers;
+  std::vector<GuardedBuffer> all;
   std::vector<BufferView> in_views, out_views;
   for (const TestArray& input : inputs) {
-    const auto bytes = static_cast<int64_t>(input.bytes.size());
-    TANDEM_ASSIGN_OR_RETURN(Ref<Buffer> buffer, Upload(device, input.bytes, bytes + kGuardBytes));
-    in_views.push_back(BufferView::Of(*buffer, 0, bytes));
-    buffers.push_back(std::move(buffer));
+    TANDEM_ASSIGN_OR_RETURN(GuardedBuffer buffer, GuardedBuffer::Upload(device, input.bytes));
+    in_views.push_back(all.emplace_back(std::move(buffer)).view());
   }
   for (const TensorSpec& spec : outputs) {
-    TANDEM_ASSIGN_OR_RETURN(Ref<Buffer> buffer,
-                            Upload(device, {}, spec.num_bytes() + 2 * kGuardBytes));
-    out_views.push_back(BufferView::Of(*buffer, kGuardBytes, spec.num_bytes()));
-    buffers.push_back(std::move(buffer));
+    TANDEM_ASSIGN_OR_RETURN(GuardedBuffer buffer,
+                            GuardedBuffer::Poisoned(device, spec.num_bytes()));
+    out_views.push_back(all.emplace_back(std::move(buffer)).view());
   }
   BufferView workspace;
   if (kernel.workspace_bytes() > 0) {
-    TANDEM_ASSIGN_OR_RETURN(Ref<Buffer> buffer, Upload(device, {}, kernel.workspace_bytes()));
-    workspace = BufferView::Of(*buffer);
-    buffers.push_back(std::move(buffer));
+    TANDEM_ASSIGN_OR_RETURN(GuardedBuffer buffer,
+                            GuardedBuffer::Poisoned(device, kernel.workspace_bytes()));
+    workspace = all.emplace_back(std::move(buffer)).view();
   }
   TANDEM_RETURN_IF_ERROR(kernel.Record(device.default_stream(), in_views, out_views, workspace));
   std::vector<TestArray> results;
   for (size_t o = 0; o < outputs.size(); ++o) {
-    const int64_t bytes = outputs[o].num_bytes();
-    TANDEM_ASSIGN_OR_RETURN(const std::vector<std::byte> data,
-                            Download(device, *out_views[o].buffer, bytes + 2 * kGuardBytes));
-    const auto is_poison = [](std::byte b) { return b == kPoison; };
-    EXPECT_TRUE(std::all_of(data.begin(), data.begin() + kGuardBytes, is_poison))
-        << "bytes before output " << o << " were overwritten";
-    EXPECT_TRUE(std::all_of(data.begin() + kGuardBytes + bytes, data.end(), is_poison))
-        << "bytes behind output " << o << " were overwritten";
-    TestArray result;
-    result.layout = TensorLayout::Contiguous(outputs[o]);
-    result.bytes.assign(data.begin() + kGuardBytes, data.begin() + kGuardBytes + bytes);
-    results.push_back(std::move(result));
+    TANDEM_ASSIGN_OR_RETURN(std::vector<std::byte> data,
+                            all[inputs.size() + o].Download(device, absl::StrCat("output ", o)));
+    results.push_back({TensorLayout::Contiguous(outputs[o]), std::move(data)});
   }
   return results;
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
+#include "tandem/backends/vulkan/guarded_buffer.h"
 #include "tandem/backends/vulkan/validation_log.h"
 #include "tandem/core/base/checked_math.h"
 #include "tandem/core/base/status_macros.h"
@@ -15,9 +16,6 @@
 
 namespace tandem::vulkan_backend {
 namespace {
-
-constexpr int64_t kGuardBytes = 4096;  // a multiple of every device's alignment
-constexpr std::byte kPoison{0xFF};     // NaN in every floating-point type
 
 // Calls fn(row-major index, element in the buffer).
 template <typename Fn>
@@ -32,50 +30,6 @@ void ForElements(const TensorLayout& layout, Fn&& fn) {
     }
     fn(i, at);
   }
-}
-
-// A part of a device buffer between guard bands.
-struct Guarded {
-  Ref<Buffer> buffer;
-  int64_t bytes = 0;
-
-  BufferView view() const { return BufferView::Of(*buffer, kGuardBytes, bytes); }
-};
-
-absl::StatusOr<Guarded> Upload(VulkanDevice& device, const std::vector<std::byte>& data) {
-  const auto bytes = static_cast<int64_t>(data.size());
-  const int64_t total = 2 * kGuardBytes + bytes;
-  TANDEM_ASSIGN_OR_RETURN(Ref<Buffer> staging,
-                          device.allocator().Allocate(total, MemoryKind::kUpload));
-  TANDEM_ASSIGN_OR_RETURN(std::byte* const mapped, staging->Map());
-  std::fill_n(mapped, total, kPoison);
-  std::copy(data.begin(), data.end(), mapped + kGuardBytes);
-  TANDEM_RETURN_IF_ERROR(staging->Unmap());
-  TANDEM_ASSIGN_OR_RETURN(Ref<Buffer> buffer, device.allocator().Allocate(total));
-  Stream& stream = device.default_stream();
-  TANDEM_RETURN_IF_ERROR(
-      stream.Copy(BufferView::Of(*staging, 0, total), BufferView::Of(*buffer, 0, total)));
-  return Guarded{std::move(buffer), bytes};
-}
-
-absl::StatusOr<std::vector<std::byte>> Download(VulkanDevice& device, const Guarded& guarded,
-                                                absl::string_view what) {
-  const int64_t total = 2 * kGuardBytes + guarded.bytes;
-  TANDEM_ASSIGN_OR_RETURN(Ref<Buffer> staging,
-                          device.allocator().Allocate(total, MemoryKind::kReadback));
-  Stream& stream = device.default_stream();
-  TANDEM_RETURN_IF_ERROR(
-      stream.Copy(BufferView::Of(*guarded.buffer, 0, total), BufferView::Of(*staging, 0, total)));
-  TANDEM_RETURN_IF_ERROR(stream.Synchronize(stream.Now()));
-  TANDEM_ASSIGN_OR_RETURN(std::byte* const mapped, staging->Map());
-  const auto is_poison = [](std::byte b) { return b == kPoison; };
-  EXPECT_TRUE(std::all_of(mapped, mapped + kGuardBytes, is_poison))
-      << "bytes before " << what << " were overwritten";
-  EXPECT_TRUE(std::all_of(mapped + kGuardBytes + guarded.bytes, mapped + total, is_poison))
-      << "bytes behind " << what << " were overwritten";
-  std::vector<std::byte> data(mapped + kGuardBytes, mapped + kGuardBytes + guarded.bytes);
-  TANDEM_RETURN_IF_ERROR(staging->Unmap());
-  return data;
 }
 
 std::vector<std::byte> BytesOfTensor(const TestTensor& tensor) {
@@ -187,27 +141,24 @@ absl::StatusOr<std::vector<std::vector<std::byte>>> KernelTester::RunOnce(
   }
   TANDEM_ASSIGN_OR_RETURN(const Ref<const PreparedKernel> kernel, def->prepare(request));
   description_ = kernel->description();
-  std::vector<Guarded> all;
+  std::vector<GuardedBuffer> all;
   std::vector<BufferView> input_views, output_views;
-  const auto upload = [&](const std::vector<std::byte>& data) -> absl::StatusOr<BufferView> {
-    TANDEM_ASSIGN_OR_RETURN(Guarded guarded, Upload(*device_, data));
-    all.push_back(std::move(guarded));
-    return all.back().view();
-  };
   for (const TestTensor& input : inputs) {
-    TANDEM_ASSIGN_OR_RETURN(const BufferView view, upload(BytesOfTensor(input)));
-    input_views.push_back(view);
+    TANDEM_ASSIGN_OR_RETURN(GuardedBuffer buffer,
+                            GuardedBuffer::Upload(*device_, BytesOfTensor(input)));
+    input_views.push_back(all.emplace_back(std::move(buffer)).view());
   }
   const size_t first_output = all.size();
   for (const TensorLayout& output : request.outputs) {
-    TANDEM_ASSIGN_OR_RETURN(const BufferView view,
-                            upload(std::vector<std::byte>(output.spec.num_bytes(), kPoison)));
-    output_views.push_back(view);
+    TANDEM_ASSIGN_OR_RETURN(GuardedBuffer buffer,
+                            GuardedBuffer::Poisoned(*device_, output.spec.num_bytes()));
+    output_views.push_back(all.emplace_back(std::move(buffer)).view());
   }
   BufferView workspace;
   if (kernel->workspace_bytes() > 0) {
-    TANDEM_ASSIGN_OR_RETURN(workspace,
-                            upload(std::vector<std::byte>(kernel->workspace_bytes(), kPoison)));
+    TANDEM_ASSIGN_OR_RETURN(GuardedBuffer buffer,
+                            GuardedBuffer::Poisoned(*device_, kernel->workspace_bytes()));
+    workspace = all.emplace_back(std::move(buffer)).view();
   }
   Stream& stream = device_->default_stream();
   if (in_command_buffer) {
@@ -223,11 +174,11 @@ absl::StatusOr<std::vector<std::vector<std::byte>>> KernelTester::RunOnce(
     const bool is_output = i >= first_output && i < first_output + request.outputs.size();
     TANDEM_ASSIGN_OR_RETURN(
         std::vector<std::byte> data,
-        Download(*device_, all[i],
-                 absl::StrCat(request.op.name, "'s ",
-                              i < first_output ? absl::StrCat("input ", i)
-                              : is_output      ? absl::StrCat("output ", i - first_output)
-                                               : "workspace")));
+        all[i].Download(*device_,
+                        absl::StrCat(request.op.name, "'s ",
+                                     i < first_output ? absl::StrCat("input ", i)
+                                     : is_output      ? absl::StrCat("output ", i - first_output)
+                                                      : "workspace")));
     if (i < first_output) {
       EXPECT_TRUE(data == BytesOfTensor(inputs[i])) << "input " << i << " was overwritten";
     }
