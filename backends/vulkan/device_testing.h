@@ -26,12 +26,12 @@
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tandem/backends/vulkan/commands/vulkan_stream.h"
+#include "tandem/backends/vulkan/driver/validation_log.h"
 #include "tandem/backends/vulkan/programs/program_cache.h"
 #include "tandem/backends/vulkan/shaders/test_scale_shaders.h"
-#include "tandem/backends/vulkan/validation_log.h"
 #include "tandem/backends/vulkan/vulkan_backend.h"
 #include "tandem/backends/vulkan/vulkan_device.h"
-#include "tandem/backends/vulkan/vulkan_stream.h"
 #include "tandem/core/device/backend.h"
 
 namespace tandem::vulkan_backend {

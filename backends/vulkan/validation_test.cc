@@ -5,10 +5,10 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tandem/backends/vulkan/validation_log.h"
-#include "tandem/backends/vulkan/vk_status.h"
+#include "tandem/backends/vulkan/driver/validation_log.h"
+#include "tandem/backends/vulkan/driver/vk_status.h"
+#include "tandem/backends/vulkan/memory/vulkan_buffer.h"
 #include "tandem/backends/vulkan/vulkan_backend.h"
-#include "tandem/backends/vulkan/vulkan_buffer.h"
 #include "tandem/backends/vulkan/vulkan_device.h"
 #include "tandem/core/device/backend.h"
 

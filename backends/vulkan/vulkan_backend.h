@@ -39,9 +39,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "tandem/backends/vulkan/fault_injection.h"
-#include "tandem/backends/vulkan/instance.h"
-#include "tandem/backends/vulkan/physical_device.h"
+#include "tandem/backends/vulkan/driver/fault_injection.h"
+#include "tandem/backends/vulkan/driver/instance.h"
+#include "tandem/backends/vulkan/driver/physical_device.h"
 #include "tandem/backends/vulkan/vulkan_device.h"
 #include "tandem/core/device/backend.h"
 

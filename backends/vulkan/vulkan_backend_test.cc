@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tandem/backends/vulkan/validation_log.h"
+#include "tandem/backends/vulkan/driver/validation_log.h"
 #include "tandem/backends/vulkan/vulkan_device.h"
 #include "tandem/core/device/backend.h"
 

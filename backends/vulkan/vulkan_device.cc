@@ -5,11 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "tandem/backends/vulkan/commands/vulkan_command_buffer.h"
+#include "tandem/backends/vulkan/commands/vulkan_stream.h"
+#include "tandem/backends/vulkan/driver/vulkan_queue.h"
 #include "tandem/backends/vulkan/programs/program_cache.h"
 #include "tandem/backends/vulkan/programs/shader_compiler.h"
-#include "tandem/backends/vulkan/vulkan_command_buffer.h"
-#include "tandem/backends/vulkan/vulkan_queue.h"
-#include "tandem/backends/vulkan/vulkan_stream.h"
 #include "tandem/core/base/status_macros.h"
 
 namespace tandem::vulkan_backend {

@@ -12,9 +12,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "tandem/backends/vulkan/allocator.h"
-#include "tandem/backends/vulkan/capabilities.h"
-#include "tandem/backends/vulkan/vulkan_context.h"
+#include "tandem/backends/vulkan/driver/capabilities.h"
+#include "tandem/backends/vulkan/driver/vulkan_context.h"
+#include "tandem/backends/vulkan/memory/allocator.h"
 #include "tandem/core/device/device.h"
 
 namespace tandem::vulkan_backend {

@@ -33,7 +33,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "tandem/backends/vulkan/capabilities.h"
+#include "tandem/backends/vulkan/driver/capabilities.h"
 #include "tandem/backends/vulkan/programs/vulkan_program.h"
 #include "tandem/backends/vulkan/shaders/shader.h"
 #include "tandem/core/base/ref.h"

@@ -2,7 +2,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tandem/backends/vulkan/validation_log.h"
+#include "tandem/backends/vulkan/driver/validation_log.h"
 #include "tandem/tests/conformance/options.h"
 
 namespace tandem::conformance {

@@ -20,7 +20,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tandem/backends/vulkan/validation_log.h"
+#include "tandem/backends/vulkan/driver/validation_log.h"
 #include "tandem/core/device/backend.h"
 #include "tandem/tests/e2e/networks.h"
 

@@ -19,7 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "tandem/backends/vulkan/capabilities.h"
+#include "tandem/backends/vulkan/driver/capabilities.h"
 #include "tandem/backends/vulkan/elementwise/glsl_printer.h"
 #include "tandem/core/tensor/tensor_spec.h"
 

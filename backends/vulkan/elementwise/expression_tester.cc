@@ -15,9 +15,9 @@
 #include "tandem/backends/cpu/cpu_device.h"
 #include "tandem/backends/cpu/cpu_kernel.h"
 #include "tandem/backends/cpu/elementwise.h"
+#include "tandem/backends/vulkan/driver/validation_log.h"
 #include "tandem/backends/vulkan/elementwise/elementwise.h"
 #include "tandem/backends/vulkan/guarded_buffer.h"
-#include "tandem/backends/vulkan/validation_log.h"
 #include "tandem/backends/vulkan/vulkan_backend.h"
 #include "tandem/core/base/status_macros.h"
 

@@ -21,7 +21,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
-#include "tandem/backends/vulkan/capabilities.h"
+#include "tandem/backends/vulkan/driver/capabilities.h"
 #include "tandem/backends/vulkan/programs/shader_compiler.h"
 #include "tandem/core/op/scalar_expr.h"
 

@@ -16,7 +16,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "tandem/backends/vulkan/capabilities.h"
+#include "tandem/backends/vulkan/driver/capabilities.h"
 #include "tandem/backends/vulkan/shaders/shader.h"
 #include "tandem/core/op/kernel.h"
 #include "tandem/core/tensor/dtype.h"

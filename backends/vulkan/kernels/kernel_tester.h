@@ -23,7 +23,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "tandem/backends/vulkan/capabilities.h"
+#include "tandem/backends/vulkan/driver/capabilities.h"
 #include "tandem/backends/vulkan/vulkan_device.h"
 #include "tandem/core/op/attribute.h"
 #include "tandem/core/op/kernel.h"

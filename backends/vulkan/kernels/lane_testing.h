@@ -14,7 +14,7 @@
 
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
-#include "tandem/backends/vulkan/capabilities.h"
+#include "tandem/backends/vulkan/driver/capabilities.h"
 #include "tandem/backends/vulkan/kernels/kernel_tester.h"
 #include "tandem/backends/vulkan/kernels/variants.h"
 #include "tandem/core/op/kernel.h"

@@ -14,7 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "tandem/backends/vulkan/capabilities.h"
+#include "tandem/backends/vulkan/driver/capabilities.h"
 
 namespace tandem::vulkan_backend {
 

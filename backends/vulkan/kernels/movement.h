@@ -19,7 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
-#include "tandem/backends/vulkan/capabilities.h"
+#include "tandem/backends/vulkan/driver/capabilities.h"
 #include "tandem/backends/vulkan/vulkan_kernel.h"
 #include "tandem/core/op/kernel.h"
 #include "tandem/core/tensor/dtype.h"

@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "tandem/backends/vulkan/capabilities.h"
+#include "tandem/backends/vulkan/driver/capabilities.h"
 
 namespace tandem::vulkan_backend {
 

@@ -18,7 +18,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "tandem/backends/vulkan/vulkan_context.h"
+#include "tandem/backends/vulkan/driver/vulkan_context.h"
 #include "tandem/core/base/ref.h"
 
 namespace tandem::vulkan_backend {

@@ -30,7 +30,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "tandem/backends/vulkan/vulkan_context.h"
+#include "tandem/backends/vulkan/driver/vulkan_context.h"
 #include "tandem/core/base/light_mutex.h"
 
 namespace tandem::vulkan_backend {

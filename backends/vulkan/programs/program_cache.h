@@ -22,12 +22,12 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
+#include "tandem/backends/vulkan/driver/vulkan_context.h"
 #include "tandem/backends/vulkan/programs/binding_layout.h"
 #include "tandem/backends/vulkan/programs/pipeline_cache.h"
 #include "tandem/backends/vulkan/programs/pipeline_pool.h"
 #include "tandem/backends/vulkan/programs/vulkan_program.h"
 #include "tandem/backends/vulkan/shaders/shader.h"
-#include "tandem/backends/vulkan/vulkan_context.h"
 #include "tandem/core/base/light_mutex.h"
 #include "tandem/core/base/ref.h"
 

@@ -22,9 +22,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "tandem/backends/vulkan/driver/vulkan_context.h"
 #include "tandem/backends/vulkan/programs/binding_layout.h"
 #include "tandem/backends/vulkan/shaders/shader.h"
-#include "tandem/backends/vulkan/vulkan_context.h"
 #include "tandem/core/base/ref.h"
 #include "tandem/core/device/command.h"
 

@@ -30,7 +30,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "tandem/backends/vulkan/capabilities.h"
+#include "tandem/backends/vulkan/driver/capabilities.h"
 #include "tandem/backends/vulkan/vulkan_kernel.h"
 #include "tandem/core/tensor/dtype.h"
 

@@ -9,7 +9,7 @@
 #ifndef TANDEM_BACKENDS_VULKAN_KERNELS_CONTRACTION_CONTRACTION_TESTING_H_
 #define TANDEM_BACKENDS_VULKAN_KERNELS_CONTRACTION_CONTRACTION_TESTING_H_
 
-#include "tandem/backends/vulkan/capabilities.h"
+#include "tandem/backends/vulkan/driver/capabilities.h"
 #include "tandem/backends/vulkan/kernels/lane_testing.h"
 #include "tandem/backends/vulkan/kernels/variants.h"
 
