@@ -135,6 +135,7 @@ TEST_P(OverlapTest, UploadsRunBesideWhatIsComputed) {
                     .Copy(BufferView::Of(*batch.buffer(), batch.buffer()->size() - 4, 4),
                           BufferView::Of(*sums, 4 * i, 4))
                     .ok());
+    ASSERT_TRUE(stream().Flush().ok());
   }
   const std::vector<int32_t> last = Read(*sums);
   for (int i = 0; i < kBatches; ++i) EXPECT_EQ(last[i], kLarge + 101 * i - 1) << i;

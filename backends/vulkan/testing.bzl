@@ -7,6 +7,12 @@ load("//third_party/vulkan:vulkan.bzl", "VULKAN")
 # LeakSanitizer cannot tell whose it is.
 VULKAN_TEST_ENV = {"LSAN_OPTIONS": "detect_leaks=0"}
 
+# Has the validation layer look at what submissions do to each other, too, not only at the commands of
+# each. It keeps all of them, so this is for short tests.
+SUBMISSION_VALIDATION_ENV = {
+    "VK_LAYER_ENABLES": "VALIDATION_CHECK_ENABLE_SYNCHRONIZATION_VALIDATION_QUEUE_SUBMIT",
+}
+
 # The validation layer takes two locks in both orders.
 VULKAN_TEST_TAGS = ["notsan"]
 
