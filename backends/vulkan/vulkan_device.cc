@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "tandem/backends/vulkan/commands/vulkan_command_buffer.h"
 #include "tandem/backends/vulkan/commands/vulkan_stream.h"
+#include "tandem/backends/vulkan/driver/queue_plan.h"
 #include "tandem/backends/vulkan/driver/vulkan_queue.h"
 #include "tandem/backends/vulkan/programs/program_cache.h"
 #include "tandem/backends/vulkan/programs/shader_compiler.h"
@@ -42,6 +43,15 @@ int64_t DeviceMemory(const VkPhysicalDeviceMemoryProperties& memory) {
   return static_cast<int64_t>(bytes);
 }
 
+std::string DescribeQueues(const QueuePlan& plan) {
+  std::string text = absl::StrCat(plan.compute.size(), " to compute");
+  if (plan.transfer.has_value()) {
+    absl::StrAppend(&text,
+                    plan.transfer->family.computes ? ", 1 to upload" : ", 1 that only copies");
+  }
+  return text;
+}
+
 DeviceInfo Describe(const VulkanContext& context, int64_t alignment) {
   const PhysicalDevice& physical = context.physical();
   const Capabilities& c = context.capabilities();
@@ -59,6 +69,7 @@ DeviceInfo Describe(const VulkanContext& context, int64_t alignment) {
       {"shared_memory_bytes", absl::StrCat(c.shared_memory_bytes)},
       {"storage_range_bytes", absl::StrCat(c.max_storage_range)},
       {"allocation_bytes", absl::StrCat(physical.max_allocation_bytes)},
+      {"queues", DescribeQueues(physical.queues)},
       {"memory_budget", physical.memory_budget ? "1" : "0"},
       {"validation", ValidationName(context.instance().options().validation)},
   };

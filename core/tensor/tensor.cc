@@ -63,6 +63,36 @@ void GatherStrided(const std::byte* base, const TensorLayout& layout, std::byte*
   }
 }
 
+// As many copies on a device cost about what a way through the host does, which waits for the device.
+constexpr int64_t kMaxRuns = 256;
+
+// Copies the elements to `to`, row-major, on the tensor's own device: one copy for each run of elements
+// that lie together. False, and nothing is done, if there are more than kMaxRuns. Not for no elements.
+absl::StatusOr<bool> CopyRuns(const Tensor& tensor, Buffer& to) {
+  const TensorLayout& layout = tensor.layout();
+  const Shape& shape = layout.spec.shape;
+  int64_t run = 1;  // elements
+  int axis = shape.rank();
+  for (; axis > 0 && (shape[axis - 1] == 1 || layout.strides[axis - 1] == run); --axis) {
+    run *= shape[axis - 1];
+  }
+  const int64_t runs = shape.num_elements() / run;
+  if (runs > kMaxRuns) return false;
+  const int64_t bytes = run * DTypeSize(layout.spec.dtype);
+  for (int64_t i = 0; i < runs; ++i) {
+    int64_t element = layout.offset;
+    int64_t rest = i;
+    for (int outer = axis - 1; outer >= 0; --outer) {
+      element += rest % shape[outer] * layout.strides[outer];
+      rest /= shape[outer];
+    }
+    TANDEM_RETURN_IF_ERROR(tensor.device()->default_stream().Copy(
+        BufferView::Of(*tensor.buffer(), element * DTypeSize(layout.spec.dtype), bytes),
+        BufferView::Of(to, i * bytes, bytes)));
+  }
+  return true;
+}
+
 // The elements of a tensor where the host can read them, after the work that makes them.
 class HostElements {
  public:
@@ -269,6 +299,10 @@ absl::StatusOr<Tensor> CopyToDevice(const Tensor& tensor, Device& device) {
   TANDEM_RETURN_IF_ERROR(CheckHostMemory(bytes));
   TANDEM_ASSIGN_OR_RETURN(Tensor copy, Tensor::Empty(tensor.spec(), device));
   if (bytes == 0) return copy;
+  if (tensor.device() == &device) {
+    TANDEM_ASSIGN_OR_RETURN(const bool copied, CopyRuns(tensor, *copy.buffer()));
+    if (copied) return copy;
+  }
   const BufferView to = BufferView::Of(*copy.buffer(), 0, bytes);
   if (copy.buffer()->host_visible()) {
     TANDEM_ASSIGN_OR_RETURN(std::byte* const host, copy.buffer()->Map());

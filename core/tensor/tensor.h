@@ -136,7 +136,8 @@ using TensorList = absl::InlinedVector<Tensor, 2>;
 absl::Status CheckHostMemory(int64_t bytes);
 
 // A copy of `tensor` in memory of `device`, row-major; waits for the work that makes the elements, but
-// not for the device that they go to. The same handle if it is there already and contiguous.
+// not for the device that they go to. The same handle if it is there already and contiguous; if it is
+// there in few pieces, they are copied on the device, and nothing waits.
 absl::StatusOr<Tensor> CopyToDevice(const Tensor& tensor, Device& device);
 
 // -------------------------------------------------------------------------------------------------

@@ -103,6 +103,67 @@ TEST(TransferTest, OnlyTheElementsOfAViewAreCopied) {
   EXPECT_EQ(device.stream().bytes_copied() - before, 20);
 }
 
+// With a stream for transfers.
+class OverlappingDevice : public TestDevice {
+ public:
+  OverlappingDevice() : TestDevice(/*device_memory_visible=*/false) {}
+  Stream& default_stream() override { return stream_; }
+  Stream& transfer_stream() override { return transfers_; }
+
+  class WaitingStream : public LateStream {
+   public:
+    absl::Status WaitFor(const TimelinePoint& point) override {
+      waited_for.push_back(point);
+      return const_cast<Stream*>(point.stream)->Synchronize(point);
+    }
+    std::vector<TimelinePoint> waited_for;
+  };
+  WaitingStream stream_;
+  LateStream transfers_;
+};
+
+TEST(TransferTest, LargeUploadsTakeTheTransferStream) {
+  OverlappingDevice device;
+  const std::vector<int32_t> small = Numbers(kTransferStreamBytes / 4 - 1);
+  const Tensor x = *Tensor::FromVector<int32_t>(small, {kTransferStreamBytes / 4 - 1}, device);
+  EXPECT_EQ(device.transfers_.bytes_copied(), 0);
+  EXPECT_TRUE(device.stream_.waited_for.empty());
+  for (const int64_t bytes : {kTransferStreamBytes, 2 * kStagingBytes + 8}) {
+    const std::vector<int32_t> large = Numbers(bytes / 4);
+    const int64_t before = device.transfers_.bytes_copied();
+    const Tensor y = *Tensor::FromVector<int32_t>(large, {bytes / 4}, device);
+    EXPECT_EQ(device.transfers_.bytes_copied() - before, bytes);
+    ASSERT_FALSE(device.stream_.waited_for.empty());
+    EXPECT_EQ(device.stream_.waited_for.back().stream, &device.transfers_);
+    EXPECT_EQ(device.stream_.waited_for.back().value, device.transfers_.Now().value);
+    // Back in the order of the default stream.
+    EXPECT_TRUE(*y.ToVector<int32_t>() == large);
+    EXPECT_EQ(device.transfers_.bytes_copied() - before, bytes);
+  }
+  EXPECT_TRUE(*x.ToVector<int32_t>() == small);
+}
+
+TEST(TransferTest, ViewsInFewPiecesAreCopiedOnTheirDevice) {
+  LateDevice device;
+  const Tensor x = *Tensor::FromVector<int32_t>(Numbers(6000), {20, 300}, device);
+  const auto expect_copy = [&](const TensorLayout& layout, int64_t copies) {
+    const Tensor view = *x.WithLayout(layout);
+    const std::vector<int32_t> expected = *view.ToVector<int32_t>();
+    const size_t before = device.stream().pending();
+    const Tensor copy = *CopyToDevice(view, device);
+    EXPECT_EQ(device.stream().pending() - before, static_cast<size_t>(copies));
+    EXPECT_TRUE(copy.is_contiguous());
+    EXPECT_EQ(*copy.ToVector<int32_t>(), expected);
+  };
+  expect_copy({{DType::kI32, {3, 200}}, {300, 1}, 1250}, 3);
+  expect_copy({{DType::kI32, {2, 3, 300}}, {3000, 300, 1}, 0}, 2);
+  expect_copy({{DType::kI32, {20, 1, 10}}, {-300, 7, 1}, 5700}, 20);
+  expect_copy({{DType::kI32, {4, 5}}, {0, 1}, 17}, 4);
+  expect_copy({{DType::kI32, {5, 4}}, {1, 0}, 17}, 20);
+  // 6000 pieces go through the host: one upload.
+  expect_copy({{DType::kI32, {300, 20}}, {1, 300}, 0}, 1);
+}
+
 TEST(TransferTest, BetweenDevicesOfAnyKind) {
   LateDevice late, other_late(1);
   TestDevice visible(true, 2);
