@@ -13,6 +13,7 @@
 #include "tandem/backends/cpu/strided.h"
 #include "tandem/core/base/status_macros.h"
 #include "tandem/core/op/elementwise_expr.h"
+#include "tandem/core/op/op_body.h"
 
 namespace tandem::cpu_backend {
 namespace {
@@ -71,21 +72,21 @@ uint64_t UniformMask(const Geometries& geometries) {
   return mask;
 }
 
-Ref<const PreparedKernel> MakeKernel(Ref<const ElementwiseProgram> program,
-                                     absl::Span<const TensorLayout> inputs,
-                                     const Geometries& geometries, const Shape& shape) {
+// The constants of a dispatch.
+Words ConstantsOf(const ElementwiseProgram& program, absl::Span<const TensorLayout> inputs,
+                  const Geometries& geometries, const Shape& shape, bool may_stream) {
   ElementwiseExtent extent;
   extent.n = shape.num_elements();
-  extent.streams = extent.n > 0 && extent.n >= kStreamBytes / program->output_bytes();
+  extent.streams = may_stream && extent.n > 0 && extent.n >= kStreamBytes / program.output_bytes();
   int64_t num_strided = 0, gathered_bytes = 0;
   Words words(sizeof(ElementwiseExtent) / sizeof(uint64_t));
   for (size_t i = 0; i < geometries.size(); ++i) {
     ElementwiseInput input;
-    input.offset = inputs[i].offset * program->input_bytes(static_cast<int>(i));
+    input.offset = inputs[i].offset * program.input_bytes(static_cast<int>(i));
     // Beyond the 64 bits of the mask also inputs of one element are gathered.
     if (!geometries[i].is_contiguous() && (i >= 64 || !geometries[i].is_uniform())) {
       input.geometry = num_strided++;
-      gathered_bytes += program->input_bytes(static_cast<int>(i));
+      gathered_bytes += program.input_bytes(static_cast<int>(i));
     }
     AppendTo(words, input);
   }
@@ -94,8 +95,15 @@ Ref<const PreparedKernel> MakeKernel(Ref<const ElementwiseProgram> program,
       AppendTo(words, geometries[i]);
     }
   }
-  extent.tile = program->TileFor(gathered_bytes, extent.streams != 0);
+  extent.tile = program.TileFor(gathered_bytes, extent.streams != 0);
   std::memcpy(words.data(), &extent, sizeof(extent));
+  return words;
+}
+
+Ref<const PreparedKernel> MakeKernel(Ref<const ElementwiseProgram> program,
+                                     absl::Span<const TensorLayout> inputs,
+                                     const Geometries& geometries, const Shape& shape) {
+  Words words = ConstantsOf(*program, inputs, geometries, shape, /*may_stream=*/true);
   return MakeRef<const ElementwiseKernel>(std::move(program), std::move(words));
 }
 
@@ -171,29 +179,20 @@ absl::StatusOr<Ref<const ElementwiseProgram>> ProgramOf(const KernelRequest& req
   return program;
 }
 
-bool IsElementwise(const KernelRequest& request) {
-  return request.op.scalar && request.outputs.size() == 1 &&
-         request.inputs.size() == request.op.inputs.size();
+bool Supports(const KernelRequest& request) {
+  if (request.outputs.size() != 1 || !IsElementwise(request.op, request.attrs)) return false;
+  const OpBody* body = BodyOf(request.op, request.attrs);
+  if (body == nullptr) return request.inputs.size() == request.op.inputs.size();
+  // A body of any length may come from a file: it has one program if that can be made.
+  return request.inputs.size() == static_cast<size_t>(body->num_inputs()) &&
+         ProgramOf(request,
+                   UniformMask(GeometriesOf(request.inputs, request.outputs[0].spec.shape)),
+                   IsaOf(request.device))
+             .ok();
 }
 
-}  // namespace
-
-absl::StatusOr<Ref<const PreparedKernel>> PrepareElementwise(const KernelRequest& request) {
-  const Shape& shape = request.outputs[0].spec.shape;
-  for (const TensorLayout& input : request.inputs) {
-    if (input.spec.shape == shape) continue;
-    TANDEM_RETURN_IF_ERROR(CheckBroadcast(request.op.name, input.spec.shape, shape));
-  }
-  const Geometries geometries = GeometriesOf(request.inputs, shape);
-  TANDEM_ASSIGN_OR_RETURN(Ref<const ElementwiseProgram> program,
-                          ProgramOf(request, UniformMask(geometries), IsaOf(request.device)));
-  return MakeKernel(std::move(program), request.inputs, geometries, shape);
-}
-
-absl::StatusOr<Ref<const PreparedKernel>> PrepareExpression(const ScalarExpr& expr,
-                                                            absl::Span<const TensorLayout> inputs,
-                                                            absl::Span<const TensorLayout> outputs,
-                                                            Isa isa) {
+absl::Status CheckLayouts(const ScalarExpr& expr, absl::Span<const TensorLayout> inputs,
+                          absl::Span<const TensorLayout> outputs) {
   if (inputs.size() != expr.inputs.size() || outputs.size() != expr.outputs.size() ||
       outputs.empty()) {
     return absl::InvalidArgumentError(
@@ -216,16 +215,53 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareExpression(const ScalarExpr& ex
                        shape.ToString(), ", ", outputs[o].spec.ToString(), " given"));
     }
   }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Ref<const PreparedKernel>> PrepareElementwise(const KernelRequest& request) {
+  const Shape& shape = request.outputs[0].spec.shape;
+  for (const TensorLayout& input : request.inputs) {
+    if (input.spec.shape == shape) continue;
+    TANDEM_RETURN_IF_ERROR(CheckBroadcast(request.op.name, input.spec.shape, shape));
+  }
+  const Geometries geometries = GeometriesOf(request.inputs, shape);
+  TANDEM_ASSIGN_OR_RETURN(Ref<const ElementwiseProgram> program,
+                          ProgramOf(request, UniformMask(geometries), IsaOf(request.device)));
+  return MakeKernel(std::move(program), request.inputs, geometries, shape);
+}
+
+absl::StatusOr<Ref<const PreparedKernel>> PrepareExpression(const ScalarExpr& expr,
+                                                            absl::Span<const TensorLayout> inputs,
+                                                            absl::Span<const TensorLayout> outputs,
+                                                            Isa isa) {
+  TANDEM_RETURN_IF_ERROR(CheckLayouts(expr, inputs, outputs));
+  const Shape& shape = outputs[0].spec.shape;
   const Geometries geometries = GeometriesOf(inputs, shape);
   TANDEM_ASSIGN_OR_RETURN(Ref<const ElementwiseProgram> program,
                           ElementwiseProgram::Compile(expr, UniformMask(geometries), isa));
   return MakeKernel(std::move(program), inputs, geometries, shape);
 }
 
+absl::StatusOr<BoundExpression> BindExpression(const ScalarExpr& expr,
+                                               absl::Span<const TensorLayout> inputs,
+                                               absl::Span<const TensorLayout> outputs, Isa isa) {
+  TANDEM_RETURN_IF_ERROR(CheckLayouts(expr, inputs, outputs));
+  const Shape& shape = outputs[0].spec.shape;
+  const Geometries geometries = GeometriesOf(inputs, shape);
+  BoundExpression bound;
+  TANDEM_ASSIGN_OR_RETURN(bound.program,
+                          ElementwiseProgram::Compile(expr, UniformMask(geometries), isa));
+  const Words words = ConstantsOf(*bound.program, inputs, geometries, shape, /*may_stream=*/false);
+  bound.constants.assign(words.begin(), words.end());
+  return bound;
+}
+
 absl::Status RegisterElementwiseKernels(KernelRegistry* kernels) {
   KernelDef def = CpuKernelDef("*", "elementwise", {}, PrepareElementwise);
   def.strided_inputs = true;
-  def.supports = IsElementwise;
+  def.supports = Supports;
   return kernels->Register(std::move(def));
 }
 

@@ -11,9 +11,13 @@
 #ifndef TANDEM_BACKENDS_CPU_ELEMENTWISE_H_
 #define TANDEM_BACKENDS_CPU_ELEMENTWISE_H_
 
+#include <cstdint>
+#include <vector>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "tandem/backends/cpu/elementwise_program.h"
 #include "tandem/backends/cpu/isa.h"
 #include "tandem/core/base/ref.h"
 #include "tandem/core/op/kernel.h"
@@ -34,6 +38,16 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareExpression(const ScalarExpr& ex
                                                             absl::Span<const TensorLayout> inputs,
                                                             absl::Span<const TensorLayout> outputs,
                                                             Isa isa);
+
+// An expression for given layouts, as the part of another kernel: ElementwiseRange runs it.
+struct BoundExpression {
+  Ref<const ElementwiseProgram> program;
+  std::vector<uint64_t> constants;
+};
+// Outputs are never written past the caches. Same errors.
+absl::StatusOr<BoundExpression> BindExpression(const ScalarExpr& expr,
+                                               absl::Span<const TensorLayout> inputs,
+                                               absl::Span<const TensorLayout> outputs, Isa isa);
 
 }  // namespace tandem::cpu_backend
 

@@ -54,7 +54,9 @@ class ElementwiseProgram::Run {
   }
   bool is_strided_copy() const { return program_.is_copy_ && inputs_[0].geometry >= 0; }
 
-  void Range(int64_t begin, int64_t end) const;
+  void Range(int64_t begin, int64_t end) const {
+    ElementwiseRange(program_, call_.constants, call_.buffers, streams_).Run(begin, end);
+  }
 
  private:
   // Streaming pays where the output's lines are not in the cache, and needs them whole.
@@ -78,63 +80,80 @@ class ElementwiseProgram::Run {
   const bool streams_;
 };
 
-void ElementwiseProgram::Run::Range(int64_t begin, int64_t end) const {
+// The arrays are not initialised: what is read of them is written first.
+ElementwiseRange::ElementwiseRange(const ElementwiseProgram& program, const void* constants,
+                                   std::byte* const* buffers, bool streams)
+    : program_(program),
+      buffers_(buffers),
+      extent_(*static_cast<const ElementwiseExtent*>(constants)),
+      inputs_(reinterpret_cast<const ElementwiseInput*>(&extent_ + 1)),
+      geometries_(reinterpret_cast<const StridedGeometry*>(inputs_ + program.inputs_.size())),
+      streams_(streams && extent_.streams != 0) {
   const int num_inputs = program_.num_inputs();
-  const int num_outputs = static_cast<int>(program_.outputs_.size());
-  void* slots[kMaxSlots];
-  uint64_t uniforms[kMaxUniforms];
-  alignas(64) std::byte scratch[kScratchBytes];
-  std::byte* free = scratch;
-
-  void** slot = slots;
+  std::byte* free = scratch_;
+  void** slot = slots_;
   for (int i = 0; i < num_inputs; ++i) {
     if (inputs_[i].geometry >= 0) {
       *slot++ = free;
       free += extent_.tile * program_.inputs_[i].bytes;
     } else {
-      *slot++ = call_.buffers[i] + inputs_[i].offset;
+      *slot++ = buffers_[i] + inputs_[i].offset;
     }
   }
-  for (const Output& output : program_.outputs_) {
+  for (const ElementwiseProgram::Output& output : program_.outputs_) {
     *slot++ = free;
     if (streams_) free += extent_.tile * output.bytes;
   }
   for (const uint64_t& constant : program_.constants_) {
     *slot++ = const_cast<uint64_t*>(&constant);
   }
-  for (int i = 0; i < program_.num_uniforms_; ++i) *slot++ = &uniforms[i];
+  for (int i = 0; i < program_.num_uniforms_; ++i) *slot++ = &uniforms_[i];
   for (const int64_t bytes : program_.registers_) {
     *slot++ = free;
     free += extent_.tile * bytes;
   }
-
-  for (const Instruction& i : program_.once_) {
-    i.fn(slots[i.a], slots[i.b], slots[i.c], slots[i.out], 1);
+  for (const ElementwiseProgram::Instruction& i : program_.once_) {
+    i.fn(slots_[i.a], slots_[i.b], slots_[i.c], slots_[i.out], 1);
   }
+}
+
+void ElementwiseRange::Run(int64_t begin, int64_t end) {
+  const int num_inputs = program_.num_inputs();
+  const int num_outputs = static_cast<int>(program_.outputs_.size());
+  std::byte* gathered = scratch_;
   for (int64_t start = begin; start < end;) {
     const int64_t n = std::min(extent_.tile, end - start);
     for (int i = 0; i < num_inputs; ++i) {
       const ElementwiseInput& input = inputs_[i];
-      const Input& info = program_.inputs_[i];
+      const ElementwiseProgram::Input& info = program_.inputs_[i];
+      std::byte* const source = buffers_[i] + input.offset;
       if (input.geometry >= 0) {
-        GatherStrided(geometries_[input.geometry], info.bytes, call_.buffers[i] + input.offset,
-                      start, n, static_cast<std::byte*>(slots[i]));
+        // What lies in one run is read where it is: a row of the output, a bias for each column.
+        const int64_t at = ContiguousOffset(geometries_[input.geometry], start, n);
+        if (at != kNotContiguous) {
+          slots_[i] = source + at * info.bytes;
+        } else {
+          GatherStrided(geometries_[input.geometry], info.bytes, source, start, n, gathered);
+          slots_[i] = gathered;
+        }
+        gathered += extent_.tile * info.bytes;
       } else if (!info.uniform) {
-        slots[i] = call_.buffers[i] + input.offset + start * info.bytes;
+        slots_[i] = source + start * info.bytes;
       }
     }
+    gathered = scratch_;
     if (!streams_) {
       for (int o = 0; o < num_outputs; ++o) {
-        slots[num_inputs + o] = call_.buffers[num_inputs + o] + start * program_.outputs_[o].bytes;
+        slots_[num_inputs + o] = buffers_[num_inputs + o] + start * program_.outputs_[o].bytes;
       }
     }
-    for (const Instruction& i : program_.body_) {
-      i.fn(slots[i.a], slots[i.b], slots[i.c], slots[i.out], n);
+    for (const ElementwiseProgram::Instruction& i : program_.body_) {
+      i.fn(slots_[i.a], slots_[i.b], slots_[i.c], slots_[i.out], n);
     }
     if (streams_) {
       for (int o = 0; o < num_outputs; ++o) {
         const int64_t bytes = program_.outputs_[o].bytes;
-        StreamCopy(slots[num_inputs + o], call_.buffers[num_inputs + o] + start * bytes, n * bytes);
+        StreamCopy(slots_[num_inputs + o], buffers_[num_inputs + o] + start * bytes, n * bytes);
       }
     }
     start += n;

@@ -173,6 +173,20 @@ StridedGeometry StridedGeometry::Of(const TensorLayout& layout, const Shape& sha
   return g;
 }
 
+int64_t ContiguousOffset(const StridedGeometry& geometry, int64_t begin, int64_t n) {
+  const int inner = static_cast<int>(geometry.rank) - 1;
+  if (inner < 0 || geometry.strides[inner] != 1) return kNotContiguous;
+  const int64_t at = begin % geometry.dims[inner];
+  if (at + n > geometry.dims[inner]) return kNotContiguous;
+  int64_t offset = at;
+  int64_t rest = begin / geometry.dims[inner];
+  for (int d = inner - 1; d > 0; --d) {
+    offset += rest % geometry.dims[d] * geometry.strides[d];
+    rest /= geometry.dims[d];
+  }
+  return inner == 0 ? offset : offset + rest * geometry.strides[0];
+}
+
 void GatherStrided(const StridedGeometry& geometry, int64_t element_size, const std::byte* source,
                    int64_t begin, int64_t n, std::byte* out) {
   if (n <= 0) return;

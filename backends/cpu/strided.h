@@ -31,6 +31,11 @@ struct StridedGeometry {
   bool is_uniform() const { return rank == 1 && strides[0] == 0; }  // one element, repeated
 };
 
+// Where the elements begin … begin+n-1 of the sequence lie, if they are neighbours in a dimension of
+// stride 1: elements from the source. kNotContiguous otherwise. n >= 1.
+inline constexpr int64_t kNotContiguous = INT64_MIN;
+int64_t ContiguousOffset(const StridedGeometry& geometry, int64_t begin, int64_t n);
+
 // Writes the elements begin … begin+n-1 of the sequence to `out`. `element_size` is 1, 2, 4 or 8.
 void GatherStrided(const StridedGeometry& geometry, int64_t element_size, const std::byte* source,
                    int64_t begin, int64_t n, std::byte* out);

@@ -48,11 +48,13 @@ void CpuThreadPool::TakeChunks(Loop& loop) {
 }
 
 void CpuThreadPool::Run(int64_t n, int64_t grain, ChunkFn fn, const void* context) {
-  Loop loop{fn, context, n, grain, n / grain + (n % grain != 0)};
   if (in_loop || threads() == 1) {
-    TakeChunks(loop);
+    // Nobody else takes chunks, so nobody has to count them.
+    for (int64_t begin = 0; begin < n; begin += grain)
+      fn(context, begin, std::min(begin + grain, n));
     return;
   }
+  Loop loop{fn, context, n, grain, n / grain + (n % grain != 0)};
   if (!started_.load(std::memory_order_acquire)) StartWorkers();
   {
     std::lock_guard<std::mutex> lock(mutex_);

@@ -27,8 +27,8 @@ bool SameBits(double a, double b) { return std::memcmp(&a, &b, sizeof(a)) == 0; 
 }  // namespace
 
 absl::string_view AttributeTypeName(AttributeType type) {
-  constexpr absl::string_view kNames[] = {"bool", "int", "double", "string", "dtype", "ints",
-                                          "doubles"};
+  constexpr absl::string_view kNames[] = {"bool",  "int",  "double",  "string",
+                                          "dtype", "ints", "doubles", "body"};
   return kNames[static_cast<int>(type)];
 }
 
@@ -50,6 +50,7 @@ std::string AttributeValue::ToString() const {
                             *out += FormatDouble(d);
                           }), "]");
     }
+    std::string operator()(const Body& v) const { return v.body ? v.body->ToString() : "none"; }
   };
   return std::visit(Printer(), value_);
 }
@@ -133,6 +134,9 @@ absl::StatusOr<AttributeMap> AttributeMap::Create(const AttributeSchema& schema,
       return absl::InvalidArgumentError(
           absl::StrCat("attribute '", name, "' is ", AttributeTypeName(def.type), ", not ",
                        AttributeTypeName(value.type()), " (", value.ToString(), ")"));
+    }
+    if (def.type == AttributeType::kBody && converted.body() == nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat("attribute '", name, "' is no body"));
     }
     if (!def.choices.empty()) {
       const std::string& choice = *converted.get<std::string>();

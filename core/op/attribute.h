@@ -12,9 +12,11 @@
 #ifndef TANDEM_CORE_OP_ATTRIBUTE_H_
 #define TANDEM_CORE_OP_ATTRIBUTE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -24,13 +26,36 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "tandem/core/base/ref.h"
 #include "tandem/core/tensor/dtype.h"
 #include "tandem/core/tensor/shape.h"
 
 namespace tandem {
 
-enum class AttributeType : uint8_t { kBool, kInt, kDouble, kString, kDType, kInts, kDoubles };
+enum class AttributeType : uint8_t {
+  kBool,
+  kInt,
+  kDouble,
+  kString,
+  kDType,
+  kInts,
+  kDoubles,
+  kBody,
+};
 absl::string_view AttributeTypeName(AttributeType type);
+
+// A program as the value of an attribute: what a fused op computes. Its one kind is OpBody
+// (op_body.h), which is made of ops and so of attributes; this is what attributes know of it.
+// Thread rules: immutable.
+class AttributeBody : public RefCounted {
+ public:
+  // One line that the parser of graphs reads: "(%0: f32[2]) { %1 = exp(%0) : f32[2]; return %1 }".
+  virtual std::string ToString() const = 0;
+  // By content.
+  virtual bool Equals(const AttributeBody& other) const = 0;
+  // Equal bodies have one hash.
+  virtual size_t Hash() const = 0;
+};
 
 // The value of an attribute. The alternatives stand in the order of AttributeType.
 class AttributeValue {
@@ -50,6 +75,12 @@ class AttributeValue {
   AttributeValue(Doubles v) : value_(std::move(v)) {}      // NOLINT(google-explicit-constructor)
   AttributeValue(const Dims& v)                            // NOLINT(google-explicit-constructor)
       : value_(Ints(v.begin(), v.end())) {}
+  // Null: an op without a program, which no op accepts.
+  AttributeValue(Ref<const AttributeBody> v)               // NOLINT(google-explicit-constructor)
+      : value_(Body{std::move(v)}) {}
+  template <typename T, typename = std::enable_if_t<std::is_base_of_v<AttributeBody, T>>>
+  AttributeValue(const Ref<T>& v)                          // NOLINT(google-explicit-constructor)
+      : AttributeValue(Ref<const AttributeBody>(v)) {}
 
   AttributeType type() const { return static_cast<AttributeType>(value_.index()); }
   // Null if the value has another type.
@@ -57,7 +88,12 @@ class AttributeValue {
   const T* get() const {
     return std::get_if<T>(&value_);
   }
-  // true, -1, 0.5, "max", f32, [1,2], [0.5,1]. Doubles print so that they parse back exactly, always
+  // Null if the value is no body.
+  const AttributeBody* body() const {
+    const Body* held = std::get_if<Body>(&value_);
+    return held == nullptr ? nullptr : held->body.get();
+  }
+  // true, -1, 0.5, "max", f32, [1,2], [0.5,1], a body in parentheses and braces. Doubles print so that they parse back exactly, always
   // with a '.', 'e', "inf" or "nan", so that they are not read as integers; empty lists print with
   // their type ("ints[]", "doubles[]").
   std::string ToString() const;
@@ -69,7 +105,18 @@ class AttributeValue {
   }
 
  private:
-  std::variant<bool, int64_t, double, std::string, DType, Ints, Doubles> value_;
+  struct Body {
+    Ref<const AttributeBody> body;
+    friend bool operator==(const Body& a, const Body& b) {
+      return a.body == b.body || (a.body && b.body && a.body->Equals(*b.body));
+    }
+    template <typename H>
+    friend H AbslHashValue(H h, const Body& b) {
+      return H::combine(std::move(h), b.body ? b.body->Hash() : 0);
+    }
+  };
+
+  std::variant<bool, int64_t, double, std::string, DType, Ints, Doubles, Body> value_;
 };
 
 // One attribute of an op: name, type, default, documentation.
@@ -128,6 +175,11 @@ class AttributeMap {
   }
   const std::vector<double>& Doubles(absl::string_view name) const {
     return Get<std::vector<double>>(name);
+  }
+  // Null if there is none.
+  const AttributeBody* Body(absl::string_view name) const {
+    const int index = schema_->Find(name);
+    return index < 0 ? nullptr : values_[index].body();
   }
 
   // "{axis=1, keepdims=true}", defaults left out; "" if nothing is left.

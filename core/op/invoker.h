@@ -53,6 +53,9 @@ class Emitter {
   // Casts if `x` has another dtype.
   Tensor Cast(const Tensor& x, DType dtype);
 
+  // For what runs ops itself (OpBody::Run).
+  Invoker& invoker() { return *invoker_; }
+
   const absl::Status& status() const { return status_; }
   void Fail(absl::Status status) {
     if (status_.ok()) status_ = std::move(status);

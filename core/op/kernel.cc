@@ -1,8 +1,10 @@
 #include "tandem/core/op/kernel.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "tandem/core/op/op_body.h"
 
 namespace tandem {
 namespace {
@@ -78,6 +80,37 @@ std::vector<const KernelDef*> KernelRegistry::KernelsOf(absl::string_view op,
   append(op);
   if (op != kAnyOp) append(kAnyOp);
   return result;
+}
+
+bool FusesExactly(const KernelRegistry& kernels, const OpDef& fused, const OpBody& body,
+                  Device& device) {
+  const absl::StatusOr<AttributeMap> attrs = AttributeMap::Create(
+      fused.attributes, {{"body", AttributeValue(Ref<const AttributeBody>(&body))}});
+  if (!attrs.ok()) return false;
+  const auto layouts = [&](const auto& values) {
+    LayoutList list;
+    for (const int32_t value : values) list.push_back(TensorLayout::Contiguous(body.spec(value)));
+    return list;
+  };
+  std::vector<int32_t> inputs(body.num_inputs());
+  std::iota(inputs.begin(), inputs.end(), 0);
+  const KernelDef* const whole =
+      kernels.Find({fused, *attrs, layouts(inputs), layouts(body.outputs()), device});
+  if (whole == nullptr) return false;
+  for (const OpBody::Step& step : body.steps()) {
+    std::vector<int32_t> outputs(step.num_outputs);
+    std::iota(outputs.begin(), outputs.end(), step.first_output);
+    const KernelDef* const own =
+        kernels.Find({*step.op, step.attrs, layouts(step.inputs), layouts(outputs), device});
+    if (own == nullptr) return false;
+    if (own == whole) continue;
+    const std::string name = absl::StrCat(own->op, ":", own->name);
+    if (std::find(whole->stands_for.begin(), whole->stands_for.end(), name) ==
+        whole->stands_for.end()) {
+      return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace tandem

@@ -35,6 +35,9 @@
 
 namespace tandem {
 
+class KernelRegistry;
+class OpBody;
+
 // What is asked for: one op on tensors of these layouts. Output layouts are contiguous from element
 // 0; input layouts are so too, unless the kernel takes strided inputs.
 struct KernelRequest {
@@ -71,8 +74,16 @@ struct KernelDef {
   bool strided_inputs = false;
   // Null: always.
   std::function<bool(const KernelRequest&)> supports;
+  // For a kernel that runs a body (OpDef::runs_body): the kernels, as "op:name", whose bits it gives
+  // when it stands for them. A kernel stands for itself always.
+  std::vector<std::string> stands_for;
   std::function<absl::StatusOr<Ref<const PreparedKernel>>(const KernelRequest&)> prepare;
 };
+
+// Whether `fused` on `body`'s inputs would run as one kernel of the device with the bits of the
+// kernels that would run the steps one by one: what decides whether a pass may fuse them.
+bool FusesExactly(const KernelRegistry& kernels, const OpDef& fused, const OpBody& body,
+                  Device& device);
 
 class KernelRegistry {
  public:

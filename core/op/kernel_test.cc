@@ -4,6 +4,7 @@
 
 #include "gtest/gtest.h"
 #include "tandem/core/device/test_device.h"
+#include "tandem/core/op/op_body.h"
 
 namespace tandem {
 namespace {
@@ -79,6 +80,52 @@ TEST_F(KernelRegistryTest, AKernelOfAnyOpComesAfterTheOpsOwn) {
   EXPECT_EQ(kernels[0]->name, "own_f32");
   EXPECT_EQ(kernels[1]->name, "any");
   EXPECT_EQ(registry_.KernelsOf("*", DeviceType::Intern("test")).size(), 1);
+}
+
+// Two ops, one kernel for each and one for both: a fusion needs a kernel that says it stands for the
+// others.
+TEST(FusesExactly, OnlyWhatStandsForTheKernelsOfTheSteps) {
+  const auto unary = [](const char* name) {
+    OpDef op;
+    op.name = name;
+    op.inputs = {{"x", ""}};
+    op.infer = [](const InferContext& c) -> absl::StatusOr<SpecList> {
+      return SpecList{c.input(0)};
+    };
+    return op;
+  };
+  const OpDef relu = unary("relu"), exp = unary("exp");
+  OpDef fused = unary("fused");
+  fused.runs_body = true;
+  fused.attributes = {AttributeDef::Required("body", AttributeType::kBody, "")};
+  OpBody::Builder builder({{DType::kF32, {4}}});
+  ASSERT_TRUE(builder.Add(relu, {}, {0}).ok());
+  ASSERT_TRUE(builder.Add(exp, {}, {1}).ok());
+  const Ref<const OpBody> body = *builder.Finish({2});
+
+  TestDevice device;
+  KernelRegistry registry;
+  const auto fuses = [&] { return FusesExactly(registry, fused, *body, device); };
+  ASSERT_TRUE(registry.Register(Kernel("any", "*", 0)).ok());
+  EXPECT_TRUE(fuses());  // one kernel serves them all
+  ASSERT_TRUE(registry.Register(Kernel("mine", "exp", 0)).ok());
+  EXPECT_FALSE(fuses());
+  KernelDef whole = Kernel("pair", "fused", 0);
+  whole.stands_for = {"exp:mine", "relu:any"};
+  ASSERT_TRUE(registry.Register(std::move(whole)).ok());
+  EXPECT_FALSE(fuses());  // relu runs by "*:any"
+  KernelDef better = Kernel("better", "fused", 1);
+  better.stands_for = {"exp:mine", "*:any"};
+  better.supports = [](const KernelRequest& request) {
+    return BodyOf(request.op, request.attrs)->steps().size() == 2 && request.inputs.size() == 1 &&
+           request.outputs[0].spec.shape == Shape{4};
+  };
+  ASSERT_TRUE(registry.Register(std::move(better)).ok());
+  EXPECT_TRUE(fuses());
+  // A plugin computes relu its own way.
+  ASSERT_TRUE(registry.Register(Kernel("plugin", "relu", 0)).ok());
+  EXPECT_FALSE(fuses());
+  EXPECT_FALSE(FusesExactly(KernelRegistry(), fused, *body, device));
 }
 
 }  // namespace

@@ -54,7 +54,14 @@ absl::Status InferContext::Error(absl::string_view rule, absl::string_view hint)
     }
     absl::StrAppend(&text, InputName(op_, i), " ", input(i).ToString());
   }
-  absl::StrAppend(&text, ")", attrs_.ToString(), ": ", rule);
+  // A body may be of any length.
+  constexpr size_t kMostAttributes = 512;
+  std::string attrs = attrs_.ToString();
+  if (attrs.size() > kMostAttributes) {
+    attrs.resize(kMostAttributes);
+    attrs += "…";
+  }
+  absl::StrAppend(&text, ")", attrs, ": ", rule);
   if (!hint.empty()) absl::StrAppend(&text, "; ", hint);
   return absl::InvalidArgumentError(text);
 }
@@ -112,6 +119,10 @@ absl::Status OpRegistry::Register(OpDef def) {
         absl::StrCat("op '", def.name, "' is variadic but names no input"));
   }
   if (def.scalar) def.traits.inplace_safe = true;
+  if (def.runs_body && def.attributes.Find("body") < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("op '", def.name, "' runs a body but has no attribute 'body'"));
+  }
   absl::MutexLock lock(&mutex_);
   if (by_name_.contains(def.name)) {
     return absl::AlreadyExistsError(absl::StrCat("op '", def.name, "' is registered already"));

@@ -144,7 +144,8 @@ struct OpInput {
 struct OpTraits {
   // op(a, b) == op(b, a), to the bit.
   bool commutative = false;
-  // The output may overwrite an input of equal dtype and shape (set for every elementwise op).
+  // The output may overwrite an input of equal dtype and shape (set for every elementwise op). Ask
+  // IsInplaceSafe (elementwise_expr.h), which knows of ops that are their bodies.
   bool inplace_safe = false;
   // False: the output does not depend smoothly on any input (comparisons, argmax, floor, …): no
   // gradient flows, and that is no error.
@@ -172,6 +173,9 @@ struct OpDef {
   ScalarFn scalar;
   ViewFn view;
   DecomposeFn decompose;
+  // The op computes what its attribute "body" says (op_body.h). Where that is one scalar program, the
+  // op is elementwise in this use: see IsElementwise (elementwise_expr.h).
+  bool runs_body = false;
   OpTraits traits;
 
   // Which inputs and outputs `vjp` reads the *values* of (bit i); the tape releases the others

@@ -145,7 +145,7 @@ absl::StatusOr<TensorList> ReferenceInvoker::Invoke(absl::string_view name,
 absl::StatusOr<TensorList> ReferenceInvoker::Run(const OpDef& op, absl::Span<const Tensor> inputs,
                                                  const AttributeMap& attrs,
                                                  absl::Span<const TensorSpec> outputs) {
-  if (op.scalar) {
+  if (IsElementwise(op, attrs)) {
     TANDEM_ASSIGN_OR_RETURN(Tensor y, RunElementwise(op, inputs, attrs, outputs[0]));
     return TensorList{y};
   }

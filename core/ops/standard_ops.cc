@@ -5,6 +5,7 @@
 #include "tandem/core/ops/creation.h"
 #include "tandem/core/ops/elementwise_binary.h"
 #include "tandem/core/ops/elementwise_unary.h"
+#include "tandem/core/ops/fused.h"
 #include "tandem/core/ops/indexing.h"
 #include "tandem/core/ops/linear_algebra.h"
 #include "tandem/core/ops/normalization.h"
@@ -31,6 +32,7 @@ absl::Status RegisterStandardOps(OpRegistry* registry) {
            RegisterPoolingOps,
            RegisterNormalizationOps,
            RegisterIndexingOps,
+           RegisterFusedOps,
        }) {
     TANDEM_RETURN_IF_ERROR(register_family(registry));
   }

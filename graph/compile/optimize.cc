@@ -5,6 +5,7 @@
 #include "absl/types/span.h"
 #include "tandem/core/base/status_macros.h"
 #include "tandem/core/dispatch/interpreter.h"
+#include "tandem/core/op/kernel.h"
 #include "tandem/graph/passes/default_pipeline.h"
 
 namespace tandem {
@@ -18,6 +19,9 @@ absl::StatusOr<OptimizedGraph> OptimizeGraph(const Graph& graph, Device& device)
     InvokeOptions invoke_options;
     invoke_options.device = &device;
     return EagerInterpreter().Invoke(op, inputs, attrs, invoke_options);
+  };
+  context.fuses = [&device](const OpDef& fused, const OpBody& body) {
+    return FusesExactly(KernelRegistry::Global(), fused, body, device);
   };
   OptimizedGraph result;
   TANDEM_ASSIGN_OR_RETURN(result.graph, DefaultPipeline().Run(graph, context));

@@ -4,7 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "tandem/core/base/status_macros.h"
+#include "tandem/core/op/elementwise_expr.h"
+#include "tandem/core/op/op_body.h"
 
 namespace tandem {
 namespace {
@@ -102,8 +105,16 @@ class Scheduler {
                         graph_.spec(value).ToString());
   }
 
+  // "fused(matmul, add, relu)" for an op that is its body, else its name.
+  static std::string Producer(const Node& node) {
+    const OpBody* body = BodyOf(*node.op, node.attrs);
+    if (body == nullptr) return node.op->name;
+    const auto name = [](std::string* out, const OpBody::Step& step) { *out += step.op->name; };
+    return absl::StrCat(node.op->name, "(", absl::StrJoin(body->steps(), ", ", name), ")");
+  }
+
   void Note(const Node& node, std::string kernel, std::string description = "") {
-    result_.notes.push_back({Label(node.outputs[0], node.op->name), std::move(kernel),
+    result_.notes.push_back({Label(node.outputs[0], Producer(node)), std::move(kernel),
                              std::move(description), node.block, node.location});
   }
 
@@ -254,7 +265,7 @@ class Scheduler {
 
   // The input whose block the output may overwrite, or -1.
   int ReusableInput(const Node& node, const Step& step) const {
-    if (!node.op->traits.inplace_safe || node.outputs.size() != 1) return -1;
+    if (node.outputs.size() != 1 || !IsInplaceSafe(*node.op, node.attrs)) return -1;
     const TensorSpec& spec = graph_.spec(node.outputs[0]);
     for (size_t i = 0; i < step.inputs.size(); ++i) {
       const Operand& input = step.inputs[i];

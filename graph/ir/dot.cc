@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "tandem/core/op/op_body.h"
 
 namespace tandem {
 namespace {
@@ -114,7 +115,9 @@ class Drawing {
   void DrawNode(int index) {
     const Node& node = graph_.nodes()[index];
     std::string label = node.op->name;
-    if (options_.attributes) {
+    if (const OpBody* body = BodyOf(*node.op, node.attrs)) {
+      for (const OpBody::Step& step : body->steps()) absl::StrAppend(&label, "\n", step.op->name);
+    } else if (options_.attributes) {
       const std::string attrs = node.attrs.ToString();
       if (!attrs.empty()) absl::StrAppend(&label, "\n", attrs);
     }

@@ -64,5 +64,14 @@ TEST_F(DotTest, OptionsLeaveThingsOut) {
   EXPECT_THAT(dot, Not(HasSubstr("cluster")));
 }
 
+TEST_F(DotTest, AFusedNodeListsItsSteps) {
+  EXPECT_THAT(GraphToDot(Parse(
+                  R"(graph @g(%x: f32[2] argument) -> (f32[2] "y") {
+        %1 = fused(%x) {body=(%0: f32[2]) { %1 = exp(%0) : f32[2]; %2 = neg(%1) : f32[2]; return %2 }} : f32[2]
+        return %1
+      })")),
+              HasSubstr("label=\"fused\\nexp\\nneg\""));
+}
+
 }  // namespace
 }  // namespace tandem

@@ -51,6 +51,16 @@ class TextLexer {
   // f32[2,3]
   absl::StatusOr<TensorSpec> Type();
 
+  // `element {"," element} end`, or nothing and `end`. `element` reads one and gives a status.
+  template <typename Element>
+  absl::Status List(absl::string_view end, Element element) {
+    if (Consume(end)) return absl::OkStatus();
+    do {
+      if (absl::Status status = element(); !status.ok()) return status;
+    } while (Consume(","));
+    return Expect(end);
+  }
+
   absl::Status ErrorAt(size_t position, absl::string_view message) const;
   // The same for an error of somebody else; keeps its code. OK stays OK.
   absl::Status At(size_t position, const absl::Status& status) const;

@@ -1,5 +1,4 @@
 #include <cstdint>
-#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -8,21 +7,24 @@
 #include "tandem/core/base/status_macros.h"
 #include "tandem/graph/ir/lexer.h"
 #include "tandem/graph/ir/literal.h"
+#include "tandem/graph/ir/parse_attributes.h"
 #include "tandem/graph/ir/text.h"
 
 namespace tandem {
 namespace {
 
-// Recursive descent, one function a rule of the grammar in text.h; no rule contains itself.
+// Recursive descent, one function a rule of the grammar in text.h. Only a body contains itself: see
+// parse_attributes.h.
 class Parser {
  public:
   Parser(absl::string_view text, const OpRegistry& registry, Device* device,
          const NamedTensors& constants)
       : lexer_(text),
+        budget_(&lexer_, 4 * static_cast<int64_t>(text.size()) + kFixedRoom),
+        attributes_(&lexer_, &budget_, registry),
         registry_(registry),
         device_(device),
-        constants_(constants),
-        room_(4 * static_cast<int64_t>(text.size()) + kFixedRoom) {}
+        constants_(constants) {}
 
   absl::StatusOr<Graph> Parse() {
     TANDEM_RETURN_IF_ERROR(Header());
@@ -46,15 +48,8 @@ class Parser {
   // The shortest node has some 20 bytes of text, and takes some hundred in a graph: what a text may
   // take is bounded by 4 times its size and 64 MB, of which this is left for what is counted.
   static constexpr int64_t kFixedRoom = int64_t{56} << 20;
-  // A vector that grows holds, while it moves, up to three times what is in it.
-  template <typename T>
-  static constexpr int64_t kGrown = 3 * sizeof(T);
 
-  struct Label {
-    std::string text;  // as Graph::ValueName gives it, for names it gives
-    TextLexer::Name name;
-    size_t position = 0;
-  };
+  using Label = TextLabel;
   struct Input {
     Label label;
     TensorSpec spec;
@@ -83,11 +78,11 @@ class Parser {
       graph_.set_name(std::move(name.text));
     }
     TANDEM_RETURN_IF_ERROR(lexer_.Expect("("));
-    TANDEM_RETURN_IF_ERROR(List(")", [this] { return HeaderInput(); }));
+    TANDEM_RETURN_IF_ERROR(lexer_.List(")", [this] { return HeaderInput(); }));
     TANDEM_RETURN_IF_ERROR(lexer_.Expect("->"));
     TANDEM_RETURN_IF_ERROR(lexer_.Expect("("));
-    TANDEM_RETURN_IF_ERROR(List(")", [this]() -> absl::Status {
-      TANDEM_RETURN_IF_ERROR(Take(kGrown<Output> + kGrown<GraphOutput>));
+    TANDEM_RETURN_IF_ERROR(lexer_.List(")", [this]() -> absl::Status {
+      TANDEM_RETURN_IF_ERROR(budget_.Take(kGrown<Output> + kGrown<GraphOutput>));
       Output output;
       output.position = lexer_.position();
       TANDEM_ASSIGN_OR_RETURN(output.spec, lexer_.Type());
@@ -98,28 +93,17 @@ class Parser {
     if (lexer_.Consume("random_blocks")) {
       TANDEM_RETURN_IF_ERROR(lexer_.Expect("="));
       const size_t position = lexer_.position();
-      TANDEM_ASSIGN_OR_RETURN(const int64_t blocks, Number<int64_t>(DType::kI64));
+      TANDEM_ASSIGN_OR_RETURN(const int64_t blocks, attributes_.Int());
       if (blocks < 0) return lexer_.ErrorAt(position, "random_blocks is negative");
       graph_.set_random_blocks(blocks);
     }
     return absl::OkStatus();
   }
 
-  // Called before `bytes` are allocated.
-  absl::Status Take(int64_t bytes) {
-    room_ -= bytes;
-    if (room_ >= 0) return absl::OkStatus();
-    return lexer_.At(
-        lexer_.position(),
-        absl::ResourceExhaustedError(
-            "what stands up to here would take more than 4 times the text and 64 MB in "
-            "memory; save graphs of this size as models"));
-  }
-
   absl::Status HeaderInput() {
-    TANDEM_RETURN_IF_ERROR(Take(kGrown<Input> + kGrown<GraphInput> + kValueBytes));
+    TANDEM_RETURN_IF_ERROR(budget_.Take(kGrown<Input> + kGrown<GraphInput> + kValueBytes));
     Input input;
-    TANDEM_ASSIGN_OR_RETURN(input.label, ParseLabel());
+    TANDEM_ASSIGN_OR_RETURN(input.label, ParseLabel(lexer_));
     TANDEM_RETURN_IF_ERROR(lexer_.Expect(":"));
     TANDEM_ASSIGN_OR_RETURN(input.spec, lexer_.Type());
     const size_t position = lexer_.position();
@@ -136,11 +120,11 @@ class Parser {
 
   // %a, %b = op(%x, %y) {axis=1} : f32[2], f32[2] in "block" at "file.cc:1"
   absl::Status Definition() {
-    TANDEM_RETURN_IF_ERROR(Take(kGrown<Node>));
+    TANDEM_RETURN_IF_ERROR(budget_.Take(kGrown<Node>));
     std::vector<Label> results;
     do {
-      TANDEM_RETURN_IF_ERROR(Take(kValueBytes));
-      TANDEM_ASSIGN_OR_RETURN(Label label, ParseLabel());
+      TANDEM_RETURN_IF_ERROR(budget_.Take(kValueBytes));
+      TANDEM_ASSIGN_OR_RETURN(Label label, ParseLabel(lexer_));
       results.push_back(std::move(label));
     } while (lexer_.Consume(","));
     TANDEM_RETURN_IF_ERROR(lexer_.Expect("="));
@@ -152,16 +136,15 @@ class Parser {
     if (!op.ok()) return lexer_.At(position, op.status());
     TANDEM_RETURN_IF_ERROR(lexer_.Expect("("));
     ValueIds inputs;
-    TANDEM_RETURN_IF_ERROR(List(")", [&]() -> absl::Status {
-      TANDEM_RETURN_IF_ERROR(Take(kGrown<ValueId>));
+    TANDEM_RETURN_IF_ERROR(lexer_.List(")", [&]() -> absl::Status {
+      TANDEM_RETURN_IF_ERROR(budget_.Take(kGrown<ValueId>));
       TANDEM_ASSIGN_OR_RETURN(const ValueId value, Use());
       inputs.push_back(value);
       return absl::OkStatus();
     }));
-    TANDEM_ASSIGN_OR_RETURN(const AttributeMap attrs, Attributes(**op));
+    TANDEM_ASSIGN_OR_RETURN(const AttributeMap attrs, attributes_.Attributes(**op));
     // Before inference, which allocates what an attribute says.
-    const int64_t num_outputs =
-        (*op)->num_outputs ? (*op)->num_outputs(attrs) : (*op)->outputs.size();
+    const int64_t num_outputs = NumOutputs(**op, attrs);
     if (num_outputs != static_cast<int64_t>(results.size())) {
       return lexer_.ErrorAt(position, absl::StrCat(name, " has ", num_outputs, " results, but ",
                                                    results.size(), " are defined here"));
@@ -205,8 +188,8 @@ class Parser {
     std::vector<std::pair<size_t, absl::string_view>> elements;
     const Tensor* external = nullptr;
     if (lexer_.Consume("[")) {
-      TANDEM_RETURN_IF_ERROR(List("]", [&]() -> absl::Status {
-        TANDEM_RETURN_IF_ERROR(Take(kGrown<std::pair<size_t, absl::string_view>>));
+      TANDEM_RETURN_IF_ERROR(lexer_.List("]", [&]() -> absl::Status {
+        TANDEM_RETURN_IF_ERROR(budget_.Take(kGrown<std::pair<size_t, absl::string_view>>));
         const size_t at = lexer_.position();
         TANDEM_ASSIGN_OR_RETURN(const absl::string_view literal, lexer_.Literal("a number"));
         elements.emplace_back(at, literal);
@@ -266,91 +249,6 @@ class Parser {
     return tensor;
   }
 
-  absl::StatusOr<AttributeMap> Attributes(const OpDef& op) {
-    std::vector<AttributeInit> values;
-    const size_t position = lexer_.position();
-    if (lexer_.Consume("{")) {
-      TANDEM_RETURN_IF_ERROR(List("}", [&]() -> absl::Status {
-        const size_t at = lexer_.position();
-        TANDEM_ASSIGN_OR_RETURN(const absl::string_view name, lexer_.Word("an attribute"));
-        const int index = op.attributes.Find(name);
-        if (index < 0) {  // Create says which ones there are
-          return lexer_.At(
-              at, Annotate(AttributeMap::Create(op.attributes, {{name, true}}).status(), op.name));
-        }
-        TANDEM_RETURN_IF_ERROR(lexer_.Expect("="));
-        TANDEM_ASSIGN_OR_RETURN(AttributeValue value, Attribute(op.attributes.defs()[index].type));
-        values.emplace_back(name, std::move(value));
-        return absl::OkStatus();
-      }));
-    }
-    absl::StatusOr<AttributeMap> attrs = AttributeMap::Create(op.attributes, values);
-    if (!attrs.ok()) return lexer_.At(position, Annotate(attrs.status(), op.name));
-    return attrs;
-  }
-
-  absl::StatusOr<AttributeValue> Attribute(AttributeType type) {
-    const size_t position = lexer_.position();
-    switch (type) {
-      case AttributeType::kBool: {
-        TANDEM_ASSIGN_OR_RETURN(const bool value, Number<bool>(DType::kBool));
-        return AttributeValue(value);
-      }
-      case AttributeType::kInt: {
-        TANDEM_ASSIGN_OR_RETURN(const int64_t value, Number<int64_t>(DType::kI64));
-        return AttributeValue(value);
-      }
-      case AttributeType::kDouble: {
-        TANDEM_ASSIGN_OR_RETURN(const double value, Number<double>(DType::kF64));
-        return AttributeValue(value);
-      }
-      case AttributeType::kString: {
-        TANDEM_ASSIGN_OR_RETURN(std::string value, lexer_.String("text"));
-        return AttributeValue(std::move(value));
-      }
-      case AttributeType::kDType: {
-        TANDEM_ASSIGN_OR_RETURN(const absl::string_view name, lexer_.Word("a dtype"));
-        absl::StatusOr<DType> dtype = ParseDType(name);
-        if (!dtype.ok()) return lexer_.At(position, dtype.status());
-        return AttributeValue(*dtype);
-      }
-      case AttributeType::kInts: {
-        lexer_.Consume("ints");
-        TANDEM_ASSIGN_OR_RETURN(AttributeValue::Ints values, Numbers<int64_t>(DType::kI64));
-        return AttributeValue(std::move(values));
-      }
-      case AttributeType::kDoubles: {
-        lexer_.Consume("doubles");
-        TANDEM_ASSIGN_OR_RETURN(AttributeValue::Doubles values, Numbers<double>(DType::kF64));
-        return AttributeValue(std::move(values));
-      }
-    }
-    return lexer_.ErrorAt(position, "an attribute of an unknown type");
-  }
-
-  template <typename T>
-  absl::StatusOr<T> Number(DType dtype) {
-    const size_t position = lexer_.position();
-    TANDEM_ASSIGN_OR_RETURN(const absl::string_view literal, lexer_.Literal("a value"));
-    std::vector<std::byte> bytes;
-    TANDEM_RETURN_IF_ERROR(lexer_.At(position, ParseLiteral(literal, dtype, &bytes)));
-    T value;
-    std::memcpy(&value, bytes.data(), sizeof(value));
-    return value;
-  }
-
-  template <typename T>
-  absl::StatusOr<std::vector<T>> Numbers(DType dtype) {
-    std::vector<T> values;
-    TANDEM_RETURN_IF_ERROR(lexer_.Expect("["));
-    TANDEM_RETURN_IF_ERROR(List("]", [&]() -> absl::Status {
-      TANDEM_ASSIGN_OR_RETURN(const T value, Number<T>(dtype));
-      values.push_back(value);
-      return absl::OkStatus();
-    }));
-    return values;
-  }
-
   absl::Status Update() {
     const size_t position = lexer_.position();
     TANDEM_ASSIGN_OR_RETURN(const ValueId input, Use());
@@ -378,25 +276,18 @@ class Parser {
 
   // --- values ---
 
-  absl::StatusOr<Label> ParseLabel() {
-    Label label;
-    label.position = lexer_.position();
-    TANDEM_RETURN_IF_ERROR(lexer_.Expect("%"));
-    TANDEM_ASSIGN_OR_RETURN(label.name, lexer_.AnyName("the name of a value"));
-    label.text = label.name.quoted ? InputLabel(label.name.text) : "%" + label.name.text;
-    return label;
-  }
-
   absl::Status Define(const Label& label, Binding binding) {
     if (labels_.emplace(label.text, binding).second) return absl::OkStatus();
-    return lexer_.ErrorAt(label.position, absl::StrCat(Shown(label.text), " is defined twice"));
+    return lexer_.ErrorAt(label.position,
+                          absl::StrCat(ShownLabel(label.text), " is defined twice"));
   }
 
   absl::StatusOr<ValueId> Use() {
-    TANDEM_ASSIGN_OR_RETURN(const Label label, ParseLabel());
+    TANDEM_ASSIGN_OR_RETURN(const Label label, ParseLabel(lexer_));
     const auto it = labels_.find(label.text);
     if (it == labels_.end()) {
-      return lexer_.ErrorAt(label.position, absl::StrCat(Shown(label.text), " is not defined"));
+      return lexer_.ErrorAt(label.position,
+                            absl::StrCat(ShownLabel(label.text), " is not defined"));
     }
     if (it->second.value < 0) TANDEM_RETURN_IF_ERROR(AddInputs(it->second.input));
     return it->second.value;
@@ -429,30 +320,16 @@ class Parser {
                          ValueId value) {
     if (graph_.spec(value) == written) return absl::OkStatus();
     return lexer_.ErrorAt(
-        position, absl::StrCat(Shown(what), " is ", written.ToString(), " in the text, but ",
+        position, absl::StrCat(ShownLabel(what), " is ", written.ToString(), " in the text, but ",
                                graph_.spec(value).ToString(), " by inference"));
   }
 
-  // `element {"," element} end`, or nothing and `end`.
-  template <typename Element>
-  absl::Status List(absl::string_view end, Element element) {
-    if (lexer_.Consume(end)) return absl::OkStatus();
-    do {
-      TANDEM_RETURN_IF_ERROR(element());
-    } while (lexer_.Consume(","));
-    return lexer_.Expect(end);
-  }
-
-  static std::string Shown(absl::string_view label) {
-    return absl::Utf8SafeCEscape(label.substr(0, 64));
-  }
-
   TextLexer lexer_;
+  TextBudget budget_;
+  AttributeParser attributes_;
   const OpRegistry& registry_;
   Device* const device_;
   const NamedTensors& constants_;
-  int64_t room_;  // bytes that may still be taken
-
   Graph graph_;
   std::vector<Input> inputs_;
   size_t inputs_added_ = 0;

@@ -11,20 +11,31 @@
 // Grammar (// starts a comment; space and line ends only separate):
 //   graph     = "graph" "@" name "(" [input {"," input}] ")" "->" "(" [output {"," output}] ")"
 //               ["random_blocks" "=" int] "{" {statement} "return" [value {"," value}] "}"
-//   input     = value ":" type kind           kind: argument, parameter, state, capture,
-//   random_state output    = type string statement = value "=" "constant" "dense" "<" ("[" [number
-//   {"," number}] "]" | string) ">" ":" type
-//             | value {"," value} "=" op "(" [value {"," value}] ")" ["{" attr {"," attr} "}"]
-//               ":" type {"," type} ["in" string] ["at" string]
+//   input     = value ":" type kind
+//   kind      = "argument" | "parameter" | "state" | "capture" | "random_state"
+//   output    = type string
+//   statement = value "=" "constant" "dense" "<" ("[" [number {"," number}] "]" | string) ">" ":" type
+//             | call ["in" string] ["at" string]
 //             | "update" value "=" value
+//   call      = value {"," value} "=" op "(" [value {"," value}] ")" ["{" attr {"," attr} "}"]
+//               ":" type {"," type}
 //   attr      = name "=" (bool | int | double | string | dtype | "[" numbers "]" | "ints[]" |
-//   "doubles[]") value     = "%" name        name: letters, digits, '_', '.', '/'; or a string
+//               "doubles[]" | body)
+//   body      = "(" [value ":" type {"," value ":" type}] ")"
+//               "{" {call ";"} "return" value {"," value} "}"
+//   value     = "%" name
+//   name      = letters, digits, '_', '.', '/'; or a string
 // Elements of a constant are row-major. Attributes with their default are left out. A constant of
-// more than 64 elements is printed as the name of a tensor that goes beside the text.
+// more than 64 elements is printed as the name of a tensor that goes beside the text. A body
+// (core/op/op_body.h) sees none of the graph's values; it is printed with numbers for names:
 //
-// The parser takes any bytes. It never recurses, and what it allocates is proportional to the text (at
-// most 32 bytes for each, for a program of the shortest nodes): no number in the text makes it
-// allocate, and a constant holds as many elements as are written.
+//   %4 = fused(%2, %bias) {body=(%0: f32[1,2], %1: f32[2]) { %2 = add(%0, %1) : f32[1,2];
+//        %3 = relu(%2) : f32[1,2]; return %3 }} : f32[1,2]
+//
+// The parser takes any bytes. It recurses into bodies only, which are nested at most OpBody::kMaxDepth
+// deep, and what it allocates is proportional to the text (at most 32 bytes for each, for a program of
+// the shortest nodes): no number in the text makes it allocate, and a constant holds as many elements
+// as are written.
 #ifndef TANDEM_GRAPH_IR_TEXT_H_
 #define TANDEM_GRAPH_IR_TEXT_H_
 

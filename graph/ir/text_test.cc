@@ -56,6 +56,20 @@ TEST_F(TextTest, PrintedTextParsesToTheSameGraph) {  // R3
       "  return %2\n}\n");
 }
 
+TEST_F(TextTest, BodiesSurvive) {
+  ExpectSurvives(
+      R"(graph @g(%x: f32[1,2] argument, %b: f32[2] parameter) -> (f32[1,2] "y") {
+  %2 = fused(%x, %b) {body=(%0: f32[1,2], %1: f32[2]) { %2 = add(%0, %1) : f32[1,2]; %3 = relu(%2) : f32[1,2]; return %3 }} : f32[1,2] in "net" at "net.cc:1"
+  return %2
+}
+)");
+  // Values of the graph are none of a body's.
+  EXPECT_THAT(StatementError("%y = fused(%x) {body=(%0: f32[2]) { return %x }} : f32[2]"),
+              HasSubstr("2:44: %x is not defined in this body"));
+  EXPECT_THAT(StatementError("%y = fused(%x) {body=(%0: f32[3]) { return %0 }} : f32[3]"),
+              HasSubstr("%y is f32[3] in the text, but f32[2] by inference"));
+}
+
 TEST_F(TextTest, BlocksAndLinesSurvive) {
   const Graph graph = Parse(kMlp);
   EXPECT_EQ(graph.nodes()[0].block, "mlp0/dense0");

@@ -2,6 +2,7 @@
 //
 //   PassContext context;
 //   context.evaluator = …;
+//   context.fuses = …;
 //   TANDEM_ASSIGN_OR_RETURN(Graph optimized, DefaultPipeline().Run(graph, context));
 //
 // All of them are exact, so strict numerics keep their bits. They are for forward and backward
@@ -13,7 +14,7 @@
 
 namespace tandem {
 
-// identity_elimination, constant_fold, cse, dead_code.
+// identity_elimination, constant_fold, cse, dead_code, fuse_elementwise, fuse_epilogue.
 PassPipeline DefaultPipeline();
 
 }  // namespace tandem

@@ -24,6 +24,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "tandem/core/op/op_body.h"
 #include "tandem/core/op/op_def.h"
 #include "tandem/core/tensor/tensor.h"
 #include "tandem/graph/ir/graph.h"
@@ -34,6 +35,10 @@ namespace tandem {
 // the graph: what a fold computes must have the bits that the graph would have computed.
 using Evaluator = std::function<absl::StatusOr<TensorList>(
     const OpDef& op, const AttributeMap& attrs, absl::Span<const Tensor> inputs)>;
+
+// Whether the device runs `body` as one kernel that gives the bits of the kernels that would run its
+// steps one by one. `fused` is the op whose body it would be.
+using FusionPredicate = std::function<bool(const OpDef& fused, const OpBody& body)>;
 
 // What one run of a pass did.
 struct PassRecord {
@@ -49,6 +54,10 @@ class PassContext {
  public:
   // Null: nothing is evaluated, so nothing is folded.
   Evaluator evaluator;
+  // Null: nothing is fused.
+  FusionPredicate fuses;
+  // Where passes look for ops that they make.
+  const OpRegistry* ops = &OpRegistry::Global();
   // Run the verifier after every pass.
   bool verify = false;
 

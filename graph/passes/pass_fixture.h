@@ -2,7 +2,7 @@
 //
 //   EXPECT_EQ(After(DeadCode(), "graph @g…"), "graph @g…");
 //
-// The evaluator knows add, mul, neg and reshape of f32, full, and that sqrt fails.
+// The device fuses whatever it is asked to. The evaluator knows add, mul, neg and reshape of f32, full, and that sqrt fails.
 #ifndef TANDEM_GRAPH_PASSES_PASS_FIXTURE_H_
 #define TANDEM_GRAPH_PASSES_PASS_FIXTURE_H_
 
@@ -23,6 +23,8 @@ class PassFixture : public GraphFixture {
  protected:
   PassFixture() {
     context_.verify = true;
+    context_.ops = &Ops();
+    context_.fuses = [](const OpDef&, const OpBody&) { return true; };
     context_.evaluator = [this](const OpDef& op, const AttributeMap& attrs,
                                 absl::Span<const Tensor> inputs) -> absl::StatusOr<TensorList> {
       ++evaluations_;

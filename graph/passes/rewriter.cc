@@ -42,15 +42,21 @@ absl::StatusOr<ValueIds> GraphRewriter::Map(absl::Span<const ValueId> old_values
 }
 
 absl::Status GraphRewriter::Copy(const Node& node) {
-  TANDEM_ASSIGN_OR_RETURN(const ValueIds inputs, Map(node.inputs));
-  TANDEM_ASSIGN_OR_RETURN(const ValueIds outputs,
-                          result_.AddNode(*node.op, node.attrs, inputs, node.block, node.location));
-  if (outputs.size() != node.outputs.size()) {
-    return absl::InternalError(absl::StrCat(node.op->name, ": the copy has other outputs"));
+  return Add(*node.op, node.attrs, node.inputs, node.outputs, node.block, node.location);
+}
+
+absl::Status GraphRewriter::Add(const OpDef& op, const AttributeMap& attrs,
+                                absl::Span<const ValueId> inputs, absl::Span<const ValueId> outputs,
+                                std::string block, std::string location) {
+  TANDEM_ASSIGN_OR_RETURN(const ValueIds new_inputs, Map(inputs));
+  TANDEM_ASSIGN_OR_RETURN(
+      const ValueIds made,
+      result_.AddNode(op, attrs, new_inputs, std::move(block), std::move(location)));
+  if (made.size() != outputs.size()) {
+    return absl::InternalError(
+        absl::StrCat(op.name, ": ", made.size(), " outputs stand for ", outputs.size()));
   }
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    TANDEM_RETURN_IF_ERROR(Bind(node.outputs[i], outputs[i]));
-  }
+  for (size_t i = 0; i < made.size(); ++i) TANDEM_RETURN_IF_ERROR(Bind(outputs[i], made[i]));
   return absl::OkStatus();
 }
 

@@ -16,6 +16,7 @@
 #ifndef TANDEM_GRAPH_PASSES_REWRITER_H_
 #define TANDEM_GRAPH_PASSES_REWRITER_H_
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -35,6 +36,10 @@ class GraphRewriter {
   absl::StatusOr<ValueIds> Map(absl::Span<const ValueId> old_values);
   // Appends a copy of an old node, with its block path and line.
   absl::Status Copy(const Node& node);
+  // Appends a node that the old graph does not have. `inputs` and `outputs` are old values: what it
+  // takes, and what its outputs stand for from now on.
+  absl::Status Add(const OpDef& op, const AttributeMap& attrs, absl::Span<const ValueId> inputs,
+                   absl::Span<const ValueId> outputs, std::string block, std::string location);
   // Old value `old_value` is from now on what `by`, an old value too, is.
   absl::Status Replace(ValueId old_value, ValueId by);
   // Old value `old_value` is a constant.

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "tandem/core/base/status_macros.h"
+#include "tandem/core/op/op_body.h"
 #include "tandem/serialization/native/utf8.h"
 
 namespace tandem {
@@ -19,6 +20,8 @@ namespace {
 constexpr size_t kMaxOpName = 256;
 
 std::string Shown(absl::string_view text) { return absl::Utf8SafeCEscape(text.substr(0, 80)); }
+
+absl::Status BodyToProto(const OpBody& body, proto::Body* message);
 
 absl::Status AttributeToProto(const std::string& name, const AttributeValue& value,
                               proto::Attribute* message) {
@@ -53,11 +56,45 @@ absl::Status AttributeToProto(const std::string& name, const AttributeValue& val
       message->mutable_doubles()->mutable_values()->Add(doubles.begin(), doubles.end());
       break;
     }
+    case AttributeType::kBody:
+      // There is no other kind of body.
+      return BodyToProto(static_cast<const OpBody&>(*value.body()), message->mutable_body());
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<AttributeValue> AttributeFromProto(const proto::Attribute& message) {
+// Those that differ from the op's defaults.
+absl::Status AttributesToProto(const AttributeMap& attrs, proto::Node* message) {
+  const std::vector<AttributeDef>& defs = attrs.schema().defs();
+  for (int i = 0; i < attrs.size(); ++i) {
+    if (!defs[i].required && attrs.value(i) == defs[i].default_value) continue;
+    TANDEM_RETURN_IF_ERROR(
+        AttributeToProto(defs[i].name, attrs.value(i), message->add_attributes()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BodyToProto(const OpBody& body, proto::Body* message) {
+  for (const TensorSpec& input : body.input_specs()) message->add_inputs(input.ToString());
+  for (const OpBody::Step& step : body.steps()) {
+    proto::Node* out = message->add_steps();
+    out->set_op(step.op->name);
+    out->mutable_inputs()->Add(step.inputs.begin(), step.inputs.end());
+    for (int32_t i = 0; i < step.num_outputs; ++i) {
+      out->add_outputs(step.first_output + i);
+      out->add_types(body.spec(step.first_output + i).ToString());
+    }
+    TANDEM_RETURN_IF_ERROR(AttributesToProto(step.attrs, out));
+  }
+  message->mutable_outputs()->Add(body.outputs().begin(), body.outputs().end());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Ref<const OpBody>> BodyFromProto(const proto::Body& message,
+                                                const OpRegistry& registry);
+
+absl::StatusOr<AttributeValue> AttributeFromProto(const proto::Attribute& message,
+                                                  const OpRegistry& registry) {
   switch (message.value_case()) {
     case proto::Attribute::kB:
       return AttributeValue(message.b());
@@ -77,6 +114,11 @@ absl::StatusOr<AttributeValue> AttributeFromProto(const proto::Attribute& messag
     case proto::Attribute::kDoubles:
       return AttributeValue(AttributeValue::Doubles(message.doubles().values().begin(),
                                                     message.doubles().values().end()));
+    case proto::Attribute::kBody: {
+      absl::StatusOr<Ref<const OpBody>> body = BodyFromProto(message.body(), registry);
+      if (!body.ok()) return Annotate(body.status(), Shown(message.name()));
+      return AttributeValue(*std::move(body));
+    }
     case proto::Attribute::VALUE_NOT_SET:
       break;
   }
@@ -89,12 +131,7 @@ absl::Status NodeToProto(const Graph& graph, const Node& node, proto::Node* mess
   message->mutable_inputs()->Add(node.inputs.begin(), node.inputs.end());
   message->mutable_outputs()->Add(node.outputs.begin(), node.outputs.end());
   for (const ValueId output : node.outputs) message->add_types(graph.spec(output).ToString());
-  const std::vector<AttributeDef>& defs = node.attrs.schema().defs();
-  for (int i = 0; i < node.attrs.size(); ++i) {
-    if (!defs[i].required && node.attrs.value(i) == defs[i].default_value) continue;
-    TANDEM_RETURN_IF_ERROR(
-        AttributeToProto(defs[i].name, node.attrs.value(i), message->add_attributes()));
-  }
+  TANDEM_RETURN_IF_ERROR(AttributesToProto(node.attrs, message));
   TANDEM_RETURN_IF_ERROR(CheckUtf8("block", node.block));
   TANDEM_RETURN_IF_ERROR(CheckUtf8("location", node.location));
   message->set_block(node.block);
@@ -109,6 +146,86 @@ absl::StatusOr<TensorSpec> ParseConcreteSpec(absl::string_view text) {
         "the type ", Shown(text), " of a traced value has a '?'; only the signature can"));
   }
   return spec;
+}
+
+// --- what nodes of graphs and steps of bodies share ---
+
+absl::StatusOr<const OpDef*> OpOf(const proto::Node& node, const OpRegistry& registry) {
+  if (node.op().size() > kMaxOpName) return absl::InvalidArgumentError("the op's name is too long");
+  const absl::StatusOr<const OpDef*> op = registry.Get(node.op());
+  if (!op.ok()) {
+    return absl::UnimplementedError(
+        absl::StrCat(op.status().message(),
+                     "; the model may come from a newer version, or need a library of ops"));
+  }
+  return op;
+}
+
+absl::StatusOr<AttributeMap> AttributesOf(const proto::Node& node, const OpDef& op,
+                                          const OpRegistry& registry) {
+  absl::InlinedVector<AttributeInit, 4> values;
+  for (const proto::Attribute& attribute : node.attributes()) {
+    TANDEM_ASSIGN_OR_RETURN(AttributeValue value, AttributeFromProto(attribute, registry));
+    values.emplace_back(absl::string_view(attribute.name()), std::move(value));
+  }
+  return AttributeMap::Create(op.attributes, values);
+}
+
+// To be asked before inference, which makes as many as the attributes ask for.
+absl::Status CheckNumOutputs(const proto::Node& node, const OpDef& op, const AttributeMap& attrs) {
+  const int64_t num_outputs =
+      op.num_outputs ? op.num_outputs(attrs) : static_cast<int64_t>(op.outputs.size());
+  if (num_outputs == node.outputs_size() && num_outputs == node.types_size()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("the op has ", num_outputs, " outputs, the node ",
+                                                 node.outputs_size(), " and ", node.types_size(),
+                                                 " types"));
+}
+
+// Output `i` has the number and the type that the file says.
+absl::Status CheckOutput(const proto::Node& node, int i, int32_t value, const TensorSpec& spec) {
+  if (node.outputs(i) != value) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("output ", i, " has number ", node.outputs(i), ", it should be ", value));
+  }
+  const std::string inferred = spec.ToString();
+  if (node.types(i) == inferred) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("output ", i, " is ", Shown(node.types(i)),
+                                                 " in the file, but ", inferred,
+                                                 " by inference from the inputs"));
+}
+
+absl::Status StepFromProto(const proto::Node& step, const OpRegistry& registry,
+                           OpBody::Builder* builder) {
+  TANDEM_ASSIGN_OR_RETURN(const OpDef* const op, OpOf(step, registry));
+  TANDEM_ASSIGN_OR_RETURN(const AttributeMap attrs, AttributesOf(step, *op, registry));
+  TANDEM_RETURN_IF_ERROR(CheckNumOutputs(step, *op, attrs));
+  TANDEM_ASSIGN_OR_RETURN(
+      const int32_t first,
+      builder->Add(*op, attrs, absl::MakeConstSpan(step.inputs().data(), step.inputs().size())));
+  for (int i = 0; i < step.outputs_size(); ++i) {
+    TANDEM_RETURN_IF_ERROR(CheckOutput(step, i, first + i, builder->spec(first + i)));
+  }
+  return absl::OkStatus();
+}
+
+// Recursive; whoever scanned the file has bounded the depth.
+absl::StatusOr<Ref<const OpBody>> BodyFromProto(const proto::Body& message,
+                                                const OpRegistry& registry) {
+  std::vector<TensorSpec> inputs;
+  for (const std::string& type : message.inputs()) {
+    TANDEM_ASSIGN_OR_RETURN(TensorSpec spec, ParseConcreteSpec(type));
+    TANDEM_RETURN_IF_ERROR(spec.shape.Validate());
+    inputs.push_back(std::move(spec));
+  }
+  OpBody::Builder builder(std::move(inputs));
+  for (int i = 0; i < message.steps_size(); ++i) {
+    TANDEM_RETURN_IF_ERROR(
+        Annotate(StepFromProto(message.steps(i), registry, &builder),
+                 absl::StrCat("step ", i, " (", Shown(message.steps(i).op()), ")")));
+  }
+  return builder.Finish({message.outputs().begin(), message.outputs().end()});
 }
 
 class GraphBuilder {
@@ -213,14 +330,7 @@ class GraphBuilder {
   }
 
   absl::Status AddNode(const proto::Node& node) {
-    if (node.op().size() > kMaxOpName)
-      return absl::InvalidArgumentError("the op's name is too long");
-    const absl::StatusOr<const OpDef*> op = registry_.Get(node.op());
-    if (!op.ok()) {
-      return absl::UnimplementedError(
-          absl::StrCat(op.status().message(),
-                       "; the model may come from a newer version, or need a library of ops"));
-    }
+    TANDEM_ASSIGN_OR_RETURN(const OpDef* const op, OpOf(node, registry_));
     const auto first = static_cast<ValueId>(graph_.values().size());
     for (const ValueId input : node.inputs()) {
       if (input >= first) {
@@ -230,36 +340,14 @@ class GraphBuilder {
       }
       if (input < 0) return absl::InvalidArgumentError(absl::StrCat("there is no value ", input));
     }
-    absl::InlinedVector<AttributeInit, 4> values;
-    for (const proto::Attribute& attribute : node.attributes()) {
-      TANDEM_ASSIGN_OR_RETURN(AttributeValue value, AttributeFromProto(attribute));
-      values.emplace_back(absl::string_view(attribute.name()), std::move(value));
-    }
-    TANDEM_ASSIGN_OR_RETURN(const AttributeMap attrs,
-                            AttributeMap::Create((*op)->attributes, values));
-    // Before inference, which makes as many as the attributes ask for.
-    const int64_t num_outputs = (*op)->num_outputs ? (*op)->num_outputs(attrs)
-                                                   : static_cast<int64_t>((*op)->outputs.size());
-    if (num_outputs != node.outputs_size() || num_outputs != node.types_size()) {
-      return absl::InvalidArgumentError(absl::StrCat("the op has ", num_outputs,
-                                                     " outputs, the node ", node.outputs_size(),
-                                                     " and ", node.types_size(), " types"));
-    }
+    TANDEM_ASSIGN_OR_RETURN(const AttributeMap attrs, AttributesOf(node, *op, registry_));
+    TANDEM_RETURN_IF_ERROR(CheckNumOutputs(node, *op, attrs));
     TANDEM_ASSIGN_OR_RETURN(
         const ValueIds outputs,
-        graph_.AddNode(**op, attrs, absl::MakeConstSpan(node.inputs().data(), node.inputs().size()),
+        graph_.AddNode(*op, attrs, absl::MakeConstSpan(node.inputs().data(), node.inputs().size()),
                        node.block(), node.location()));
     for (int i = 0; i < node.outputs_size(); ++i) {
-      if (node.outputs(i) != outputs[i]) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "output ", i, " has number ", node.outputs(i), ", it should be ", outputs[i]));
-      }
-      const std::string inferred = graph_.spec(outputs[i]).ToString();
-      if (node.types(i) != inferred) {
-        return absl::InvalidArgumentError(absl::StrCat("output ", i, " is ", Shown(node.types(i)),
-                                                       " in the file, but ", inferred,
-                                                       " by inference from the inputs"));
-      }
+      TANDEM_RETURN_IF_ERROR(CheckOutput(node, i, outputs[i], graph_.spec(outputs[i])));
     }
     return absl::OkStatus();
   }
@@ -352,6 +440,14 @@ absl::Status GraphToProto(const Graph& graph, proto::Graph* message,
   }
   message->set_random_blocks(graph.random_blocks());
   return absl::OkStatus();
+}
+
+bool HasBodies(const Graph& graph) {
+  return std::any_of(graph.nodes().begin(), graph.nodes().end(), [](const Node& node) {
+    bool any = false;
+    for (int i = 0; i < node.attrs.size(); ++i) any |= node.attrs.value(i).body() != nullptr;
+    return any;
+  });
 }
 
 absl::StatusOr<Graph> GraphFromProto(const proto::Graph& message, const OpRegistry& registry,

@@ -35,6 +35,9 @@ inline constexpr int64_t kMaxInlineConstantBytes = 256;
 absl::Status GraphToProto(const Graph& graph, proto::Graph* message,
                           std::vector<NamedTensor>* large_constants);
 
+// Whether a node has a body in an attribute, which files before version 1.1 cannot hold.
+bool HasBodies(const Graph& graph);
+
 // Finds the tensor of a constant that does not stand in the message.
 using ConstantLoader =
     std::function<absl::StatusOr<Tensor>(absl::string_view name, const TensorSpec& spec)>;

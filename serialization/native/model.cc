@@ -294,7 +294,7 @@ absl::Status SaveModel(const Model& model, absl::string_view prefix, int epoch,
   TANDEM_ASSIGN_OR_RETURN(const ModelPaths paths, PathsOfModel(prefix, epoch, options));
   proto::Model message;
   message.set_format(kModelFormat.data(), kModelFormat.size());
-  message.set_format_version(absl::StrCat(kFormatMajor, ".", kFormatMinor));
+  message.set_format_version(absl::StrCat(kFormatMajor, ".", HasBodies(model.graph) ? 1 : 0));
   message.set_producer("Tandem");
   TANDEM_ASSIGN_OR_RETURN(std::vector<NamedTensor> tensors, OrderedParameters(model));
   TANDEM_RETURN_IF_ERROR(GraphToProto(model.graph, message.mutable_graph(), &tensors));

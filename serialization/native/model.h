@@ -37,9 +37,10 @@
 
 namespace tandem {
 
-// The version that SaveModel writes. LoadModel reads 1.0 up to it.
+// The newest version. LoadModel reads 1.0 up to it; SaveModel writes the oldest one that can hold the
+// model, so that older readers read what they can: 1.1 if the graph has bodies, else 1.0.
 inline constexpr int kFormatMajor = 1;
-inline constexpr int kFormatMinor = 0;
+inline constexpr int kFormatMinor = 1;
 
 // A block of the net that was traced: for people, and for front ends that build it again.
 struct BlockInfo {

@@ -358,5 +358,56 @@ TEST_F(ModelTest, NamesMayBeAnyText) {
   EXPECT_EQ(loaded->parameters.back().name, "constant1");
 }
 
+class BodyTest : public ModelTest {
+ protected:
+  void SetUp() override {
+    ModelTest::SetUp();
+    absl::StatusOr<Model> model = BodyModel(registry_, device_);
+    ASSERT_TRUE(model.ok()) << model.status();
+    model_ = *std::move(model);
+  }
+};
+
+TEST_F(BodyTest, ComesBackEqual) {
+  for (const bool binary : {false, true}) {
+    ASSERT_TRUE(SaveModel(model_, prefix_, 0, {.binary = binary}).ok());
+    const std::string symbol = prefix_ + (binary ? "-symbol.pb" : "-symbol.json");
+    const absl::StatusOr<Model> loaded = Load(symbol, prefix_ + "-0000.params");
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    const absl::Status same = CompareModels(*loaded, model_);
+    EXPECT_TRUE(same.ok()) << same;
+    if (!binary) {
+      EXPECT_TRUE(absl::StrContains(ReadBytes(symbol), "\"formatVersion\": \"1.1\""));
+    }
+  }
+  // Older readers read what has no bodies.
+  ASSERT_TRUE(SaveModel(*SampleModel(registry_, device_), prefix_).ok());
+  EXPECT_TRUE(absl::StrContains(ReadBytes(prefix_ + "-symbol.json"), "\"formatVersion\": \"1.0\""));
+}
+
+TEST_F(BodyTest, DamageIsFound) {
+  const absl::string_view add = R"("op": "add",
+         "inputs": [0, 1],
+         "outputs": [2],
+         "types": ["f32[1,4]"])";
+  const auto edited = [&](absl::string_view from, absl::string_view to) {
+    return absl::StrReplaceAll(add, {{from, to}});
+  };
+  ExpectErrorAfter({{add, edited("[0, 1]", "[0, 2]")}}, Code::kInvalidArgument, "uses %2");
+  ExpectErrorAfter({{add, edited("[0, 1]", "[0, -1]")}}, Code::kInvalidArgument, "uses %-1");
+  ExpectErrorAfter({{add, edited("[2]", "[3]")}}, Code::kInvalidArgument,
+                   "output 0 has number 3, it should be 2");
+  ExpectErrorAfter({{add, edited("f32[1,4]", "f32[1,5]")}}, Code::kInvalidArgument,
+                   "step 0 (add): output 0 is f32[1,5] in the file, but f32[1,4] by inference");
+  ExpectErrorAfter({{add, edited("add", "adb")}}, Code::kUnimplemented, "adb");
+  ExpectErrorAfter(
+      {{"\"inputs\": [\"f32[1,4]\", \"f32[1,4]\"]", "\"inputs\": [\"f32[1,?]\", \"f32[1,4]\"]"}},
+      Code::kInvalidArgument, "'?'");
+  ExpectErrorAfter({{"\"outputs\": [4, 5]", "\"outputs\": [4, 6]"}}, Code::kInvalidArgument,
+                   "return uses %6");
+  ExpectErrorAfter({{"\"outputs\": [4, 5]", "\"outputs\": []"}}, Code::kInvalidArgument,
+                   "no outputs");
+}
+
 }  // namespace
 }  // namespace tandem

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tandem/core/base/status_macros.h"
+#include "tandem/core/op/op_body.h"
 #include "tandem/core/tensor/tensor.h"
 
 namespace tandem {
@@ -101,6 +103,24 @@ OpDef Probe() {
   return def;
 }
 
+OpDef Fused() {
+  OpDef def;
+  def.name = "fused";
+  def.inputs = {{"inputs", ""}};
+  def.variadic = true;
+  def.attributes = {AttributeDef::Required("body", AttributeType::kBody, "")};
+  def.runs_body = true;
+  def.num_outputs = [](const AttributeMap& attrs) {
+    return static_cast<int>(BodyAttribute(attrs)->outputs().size());
+  };
+  def.infer = [](const InferContext& c) {
+    std::vector<const TensorSpec*> inputs;
+    for (int i = 0; i < c.num_inputs(); ++i) inputs.push_back(&c.input(i));
+    return BodyAttribute(c.attrs())->Infer(inputs);
+  };
+  return def;
+}
+
 absl::StatusOr<Tensor> Filled(const Shape& shape, float first, Device& device) {
   std::vector<float> values(static_cast<size_t>(shape.num_elements()));
   for (size_t i = 0; i < values.size(); ++i) values[i] = first + 0.25f * static_cast<float>(i);
@@ -146,7 +166,7 @@ absl::StatusOr<Model> Layer(const OpRegistry& registry, Device& device, ValueId*
 }  // namespace
 
 absl::Status RegisterSampleOps(OpRegistry* registry) {
-  for (OpDef (*make)() : {Matmul, Add, Relu, Full, Split, Probe}) {
+  for (OpDef (*make)() : {Matmul, Add, Relu, Full, Split, Probe, Fused}) {
     OpDef def = make();
     def.doc = "For tests of files.";
     def.family = "test";
@@ -214,6 +234,37 @@ absl::StatusOr<Model> SampleModel(const OpRegistry& registry, Device& device) {
   // Not in the order of the inputs: files are.
   model.parameters.insert(model.parameters.begin(), {"mask", mask_tensor});
   model.parameters.push_back({"running mean", mean_tensor});
+  return model;
+}
+
+absl::StatusOr<Model> BodyModel(const OpRegistry& registry, Device& device) {
+  const auto add = [&](OpBody::Builder& builder, absl::string_view op, std::vector<int32_t> inputs,
+                       std::vector<AttributeInit> attrs = {}) -> absl::StatusOr<int32_t> {
+    TANDEM_ASSIGN_OR_RETURN(const OpDef* def, registry.Get(op));
+    TANDEM_ASSIGN_OR_RETURN(const AttributeMap map, AttributeMap::Create(def->attributes, attrs));
+    return builder.Add(*def, map, inputs);
+  };
+  const TensorSpec spec{DType::kF32, {1, 4}};
+  OpBody::Builder inner({spec});
+  TANDEM_RETURN_IF_ERROR(add(inner, "relu", {0}).status());
+  TANDEM_ASSIGN_OR_RETURN(const Ref<const OpBody> positive, inner.Finish({1}));
+  OpBody::Builder outer({spec, spec});
+  TANDEM_ASSIGN_OR_RETURN(const int32_t sum, add(outer, "add", {0, 1}));
+  TANDEM_ASSIGN_OR_RETURN(const int32_t halves,
+                          add(outer, "split", {sum}, {{"axis", -1}, {"sections", 2}}));
+  TANDEM_ASSIGN_OR_RETURN(const int32_t y, add(outer, "fused", {sum}, {{"body", positive}}));
+  TANDEM_ASSIGN_OR_RETURN(const Ref<const OpBody> body, outer.Finish({halves + 1, y}));
+  Model model;
+  Graph& graph = model.graph;
+  TANDEM_ASSIGN_OR_RETURN(const ValueId x, graph.AddInput("data", spec, InputKind::kArgument));
+  TANDEM_ASSIGN_OR_RETURN(const ValueId w, graph.AddInput("w", spec, InputKind::kParameter));
+  TANDEM_ASSIGN_OR_RETURN(const ValueIds results, AddNode(&graph, registry, "fused", {x, w},
+                                                          {{"body", body}}, "net", "net.cc:1"));
+  TANDEM_RETURN_IF_ERROR(graph.AddOutput("high", results[0]));
+  TANDEM_RETURN_IF_ERROR(graph.AddOutput("y", results[1]));
+  TANDEM_ASSIGN_OR_RETURN(Tensor weight, Filled({1, 4}, -1.0f, device));
+  model.parameters = {{"w", weight}};
+  model.signature = {Shape{1, 4}};
   return model;
 }
 

@@ -22,7 +22,7 @@
 
 namespace tandem {
 
-// matmul, add, relu, full, split, and `probe` with an attribute of every type.
+// matmul, add, relu, full, split, fused, and `probe` with an attribute of every other type.
 absl::Status RegisterSampleOps(OpRegistry* registry);
 
 // A layer with parameter, state, capture, random state, constants (a small and a large one), a node
@@ -31,6 +31,9 @@ absl::StatusOr<Model> SampleModel(const OpRegistry& registry, Device& device);
 
 // y = relu(data · weightᵀ + bias) + 0.5: small, with a node that takes nothing.
 absl::StatusOr<Model> SmallModel(const OpRegistry& registry, Device& device);
+
+// A node that runs a body with two outputs, and another body inside.
+absl::StatusOr<Model> BodyModel(const OpRegistry& registry, Device& device);
 
 // The elements of a tensor as bytes.
 absl::StatusOr<std::string> BytesOf(const Tensor& tensor);

@@ -93,9 +93,9 @@ TEST(SymbolFile, VersionComesFirst) {
   using Code = absl::StatusCode;
   for (const SymbolEncoding encoding : {SymbolEncoding::kJson, SymbolEncoding::kBinary}) {
     proto::Model model = Message();
-    model.set_format_version("1.1");
+    model.set_format_version("1.2");
     ExpectError(*EncodeSymbol(model, encoding), Code::kUnimplemented,
-                "version 1.1 of the format, this library reads 1.0 to 1.0");
+                "version 1.2 of the format, this library reads 1.0 to 1.1");
     model.set_format_version("2.0");
     ExpectError(*EncodeSymbol(model, encoding), Code::kUnimplemented,
                 "it needs a Tandem that reads 2.0");
@@ -183,6 +183,49 @@ TEST(SymbolFile, SafetensorsAreToldByTheirContent) {
   EXPECT_FALSE(looks("{        {"));
   EXPECT_FALSE(looks(""));
   EXPECT_FALSE(looks(*EncodeSymbol(Message(), SymbolEncoding::kBinary)));
+}
+
+// A body `depth` deep in an attribute of a node.
+proto::Model Nested(int depth) {
+  proto::Model model = Message();
+  proto::Attribute* attribute = model.mutable_graph()->mutable_nodes(0)->add_attributes();
+  for (int i = 0; i < depth; ++i) {
+    attribute->set_name("body");
+    proto::Body* body = attribute->mutable_body();
+    body->add_inputs("f32[2]");
+    body->add_outputs(1);
+    attribute = body->add_steps()->add_attributes();
+  }
+  attribute->set_name("axes");
+  attribute->mutable_ints()->add_values(3);
+  return model;
+}
+
+TEST(SymbolFile, DepthOfBodiesIsBounded) {
+  for (const SymbolEncoding encoding : {SymbolEncoding::kJson, SymbolEncoding::kBinary}) {
+    const proto::Model model = Nested(16);
+    const absl::StatusOr<std::string> bytes = EncodeSymbol(model, encoding);
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    const absl::StatusOr<proto::Model> same = DecodeSymbol(*bytes, "x");
+    ASSERT_TRUE(same.ok()) << same.status();
+    EXPECT_EQ(same->SerializeAsString(), model.SerializeAsString());
+    EXPECT_FALSE(EncodeSymbol(Nested(18), encoding).ok());
+    // Bytes that no writer would write.
+    const absl::Status deep = DecodeStatus(Nested(1000).SerializeAsString());
+    EXPECT_EQ(deep.code(), absl::StatusCode::kInvalidArgument) << deep;
+    EXPECT_TRUE(absl::StrContains(deep.message(), "nested more than 16 deep")) << deep;
+  }
+}
+
+// What a body makes of short texts is counted like what a graph does.
+TEST(SymbolFile, MemoryOfBodiesIsCounted) {
+  proto::Model model = Nested(1);
+  proto::Body* body =
+      model.mutable_graph()->mutable_nodes(0)->mutable_attributes(2)->mutable_body();
+  for (int i = 0; i < 200000; ++i) body->add_steps()->add_types("f32[]");
+  for (const SymbolEncoding encoding : {SymbolEncoding::kJson, SymbolEncoding::kBinary}) {
+    EXPECT_EQ(EncodeSymbol(model, encoding).status().code(), absl::StatusCode::kResourceExhausted);
+  }
 }
 
 }  // namespace

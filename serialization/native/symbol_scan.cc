@@ -6,6 +6,7 @@
 #include "google/protobuf/descriptor.h"
 #include "nlohmann/json.hpp"
 #include "tandem/core/base/status_macros.h"
+#include "tandem/core/op/op_body.h"
 #include "tandem/serialization/native/utf8.h"
 #include "tandem/serialization/proto/model.pb.h"
 
@@ -22,9 +23,13 @@ constexpr int64_t kNumber = 32;
 // Where things stand in the JSON, as the number of objects and lists around them.
 constexpr int kElementDepth = 3;  // {"graph": {"nodes": [ … and "inputs", "constants", "outputs"
 constexpr int kTypeDepth = 5;     // {"graph": {"nodes": [{"types": [ …
+// A body in an attribute is so much deeper than what it stands in: {"attributes": [{"body": {"steps":
+// [{ … Whatever stands at such a depth is counted as a step, or the type of one.
+constexpr int kBodyDepth = 5;
 
-// The deepest path is model, graph, nodes, node, attributes, attribute, ints, values.
-constexpr int kMaxDepth = 16;
+// The deepest path is model, graph, nodes, node, attributes, attribute, ints, values, with bodies
+// between; there is room for what may be added.
+constexpr int kMaxDepth = 16 + kBodyDepth * OpBody::kMaxDepth;
 
 class JsonScanner : public nlohmann::json_sax<nlohmann::json> {
  public:
@@ -43,10 +48,12 @@ class JsonScanner : public nlohmann::json_sax<nlohmann::json> {
     if (depth_ == 1 && (key_ == "formatVersion" || key_ == "format_version")) {
       scan.format_version = value.substr(0, 64);
     }
-    return Value(kText + static_cast<int64_t>(value.size()) + (depth_ == kTypeDepth ? kValue : 0));
+    // Types of inputs of bodies stand in lists of that name; in graphs those are numbers.
+    const bool is_type = IsAt(kTypeDepth) || key_ == "inputs";
+    return Value(kText + static_cast<int64_t>(value.size()) + (is_type ? kValue : 0));
   }
   bool start_object(std::size_t) override {
-    scan.memory += kMessage + (depth_ == kElementDepth ? kElement : 0);
+    scan.memory += kMessage + (IsAt(kElementDepth) ? kElement : 0);
     return Enter();
   }
   bool key(string_t& value) override {
@@ -67,6 +74,8 @@ class JsonScanner : public nlohmann::json_sax<nlohmann::json> {
     scan.memory += cost;
     return true;
   }
+  // At `depth`, or as deep in a body.
+  bool IsAt(int depth) const { return depth_ >= depth && (depth_ - depth) % kBodyDepth == 0; }
   bool Enter() {
     if (++depth_ > kMaxDepth) error = "its JSON is nested deeper than a model's";
     return depth_ <= kMaxDepth;
@@ -86,6 +95,18 @@ class WireScanner {
   explicit WireScanner(SymbolScan* scan) : scan_(scan) {}
 
   absl::Status Message(const google::protobuf::Descriptor& type, absl::string_view bytes) {
+    const bool is_body = &type == proto::Body::descriptor();
+    if (is_body && ++bodies_ > OpBody::kMaxDepth) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("bodies are nested more than ", OpBody::kMaxDepth, " deep"));
+    }
+    TANDEM_RETURN_IF_ERROR(Fields(type, bytes));
+    if (is_body) --bodies_;
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status Fields(const google::protobuf::Descriptor& type, absl::string_view bytes) {
     scan_->memory += kMessage;
     while (!bytes.empty()) {
       uint64_t tag = 0;
@@ -121,7 +142,6 @@ class WireScanner {
     return absl::OkStatus();
   }
 
- private:
   absl::Status Torn() const {
     return absl::InvalidArgumentError("it is not a protobuf message; it may be torn");
   }
@@ -139,11 +159,14 @@ class WireScanner {
     return Torn();
   }
 
-  // The schema has no recursive type, so it bounds the depth.
+  // But for bodies, whose depth is bounded, the schema has no recursive type.
   absl::Status Delimited(const google::protobuf::FieldDescriptor* field, absl::string_view bytes) {
     using Field = google::protobuf::FieldDescriptor;
     if (field != nullptr && field->cpp_type() == Field::CPPTYPE_MESSAGE) {
-      if (field->containing_type() == proto::Graph::descriptor()) scan_->memory += kElement;
+      if (field->containing_type() == proto::Graph::descriptor() ||
+          field->containing_type() == proto::Body::descriptor()) {
+        scan_->memory += kElement;
+      }
       return Message(*field->message_type(), bytes);
     }
     const auto size = static_cast<int64_t>(bytes.size());
@@ -154,8 +177,9 @@ class WireScanner {
     }
     if (field == nullptr || field->cpp_type() == Field::CPPTYPE_STRING) {
       scan_->memory += kText + size;
-      if (field != nullptr && field->containing_type() == proto::Node::descriptor() &&
-          field->number() == proto::Node::kTypesFieldNumber) {
+      if (field != nullptr && ((field->containing_type() == proto::Node::descriptor() &&
+                                field->number() == proto::Node::kTypesFieldNumber) ||
+                               field->containing_type() == proto::Body::descriptor())) {
         scan_->memory += kValue;
       }
       if (field != nullptr && field->containing_type() == proto::Model::descriptor()) {
@@ -174,6 +198,7 @@ class WireScanner {
   }
 
   SymbolScan* scan_;
+  int bodies_ = 0;  // around the place that is scanned
 };
 
 }  // namespace

@@ -221,7 +221,7 @@ struct Lists {
     for (auto add :
          {AddUnaryCases, AddBinaryCases, AddCreationCases, AddRandomCases, AddReductionCases,
           AddLinearAlgebraCases, AddSoftmaxCases, AddConvolutionCases, AddPoolingCases,
-          AddNormalizationCases, AddShapeCases, AddJoiningCases, AddIndexingCases}) {
+          AddNormalizationCases, AddShapeCases, AddJoiningCases, AddIndexingCases, AddFusedCases}) {
       add(&cases, &bad);
     }
   }

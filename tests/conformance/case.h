@@ -120,6 +120,7 @@ void AddNormalizationCases(CaseList* cases, BadCaseList* bad);
 void AddShapeCases(CaseList* cases, BadCaseList* bad);
 void AddJoiningCases(CaseList* cases, BadCaseList* bad);
 void AddIndexingCases(CaseList* cases, BadCaseList* bad);
+void AddFusedCases(CaseList* cases, BadCaseList* bad);
 
 // All of them.
 const CaseList& AllCases();

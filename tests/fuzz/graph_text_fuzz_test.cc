@@ -47,6 +47,13 @@ constexpr absl::string_view kTexts[] = {
   return %12
 }
 )",
+    R"(graph @fused(%x: f32[1,4] argument, %w: f32[2,4] parameter, %b: f32[2] parameter) -> (f32[1,2] "y") {
+  %3 = fused(%x, %w, %b) {body=(%0: f32[1,4], %1: f32[2,4], %2: f32[2]) { %3 = matmul(%0, %1) {transpose_b=true} : f32[1,2]; %4 = add(%3, %2) : f32[1,2]; %5 = relu(%4) : f32[1,2]; return %5 }} : f32[1,2] in "mlp0/dense0" at "mlp.cc:12"
+  %4, %5 = fused(%3) {body=(%0: f32[1,2]) { %1 = fused(%0) {body=(%0: f32[1,2]) { %1 = exp(%0) : f32[1,2]; return %1 }} : f32[1,2]; %2, %3 = split(%1) {axis=1, sections=2} : f32[1,1], f32[1,1]; return %3, %2 }} : f32[1,1], f32[1,1]
+  %6 = concat(%4, %5) {axis=1} : f32[1,2]
+  return %6
+}
+)",
     "graph @g() -> (f32[] \"y\") {\n  %0 = full() {shape=ints[], value=0.5} : f32[]\n"
     "  return %0\n}\n",
 };
@@ -122,6 +129,9 @@ TEST(GraphTextFuzz, LongTextsAreReadInOnePass) {
       header + "%y = " + std::string(kLength, 'a') + "(%x) : f32[]",
       header + "%y = exp(%x) : f32[" + std::string(kLength, ','),
       header + "%y = exp(%x) : f32[] in \"" + std::string(kLength, '\\')};
+  std::string nested = header + "%y = ";
+  for (int i = 0; i < kLength / 16; ++i) nested += "fused(%x) {body=(%x: f32[]) { %y = ";
+  bad.push_back(nested);
   std::string sum = header + "%y = concat(%x";
   for (int i = 0; i < kLength / 4; ++i) sum += ", %x";
   bad.push_back(sum + ") : f32[]\nreturn\n}");  // concat of scalars
@@ -152,6 +162,26 @@ TEST(GraphTextFuzz, LongProgramsAreReadAndLongerOnesRefused) {
     const fuzz::AllocationMeter meter;
     const auto graph = ParseGraph(text, Ops());
     std::printf("%d nodes: text %zu bytes, peak %lld bytes\n", length, text.size(),
+                static_cast<long long>(meter.peak_bytes()));
+    EXPECT_LE(meter.peak_bytes(), Allowance(text));
+    if (length == 40000) {
+      EXPECT_TRUE(graph.ok()) << graph.status();
+    } else {
+      EXPECT_EQ(graph.status().code(), absl::StatusCode::kResourceExhausted);
+      EXPECT_TRUE(HasPosition(graph.status().message())) << graph.status();
+    }
+  }
+}
+
+// The same in a body.
+TEST(GraphTextFuzz, LongBodiesAreReadAndLongerOnesRefused) {
+  for (const int length : {40000, 1000000}) {
+    std::string text = "graph @g(%x: f32[] argument) -> () {\n%1=fused(%x){body=(%0:f32[]){\n";
+    for (int i = 1; i <= length; ++i) absl::StrAppend(&text, "%", i, "=exp(%", i - 1, "):f32[];\n");
+    absl::StrAppend(&text, "return %", length, "}}:f32[]\nreturn\n}");
+    const fuzz::AllocationMeter meter;
+    const auto graph = ParseGraph(text, Ops());
+    std::printf("%d steps: text %zu bytes, peak %lld bytes\n", length, text.size(),
                 static_cast<long long>(meter.peak_bytes()));
     EXPECT_LE(meter.peak_bytes(), Allowance(text));
     if (length == 40000) {

@@ -28,7 +28,11 @@ class ModelFuzz : public testing::Test {
  protected:
   void SetUp() override {
     ASSERT_TRUE(RegisterSampleOps(&registry_).ok());
-    absl::StatusOr<Model> model = SampleModel(registry_, device_);
+    Use(SampleModel(registry_, device_));
+  }
+
+  // The model whose files are damaged.
+  void Use(const absl::StatusOr<Model>& model) {
     ASSERT_TRUE(model.ok()) << model.status();
     prefix_ = TestPath("m");
     ASSERT_TRUE(SaveModel(*model, prefix_).ok());
@@ -107,6 +111,16 @@ TEST_F(ModelFuzz, Binary) {
   ExpectMostlyErrors();
 }
 
+// Bodies in both encodings.
+TEST_F(ModelFuzz, Bodies) {
+  Use(BodyModel(registry_, device_));
+  for (uint64_t seed = 0; seed < kMutations && !HasFailure(); ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    Check(fuzz::Mutate(seed % 2 == 0 ? json_ : binary_, seed), params_);
+  }
+  ExpectMostlyErrors();
+}
+
 TEST_F(ModelFuzz, Params) {
   for (uint64_t seed = 0; seed < kMutations && !HasFailure(); ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
@@ -152,6 +166,11 @@ TEST_F(ModelFuzz, DenseFiles) {
       repeated(start + R"("blocks":[{"parameters":[""])", R"(,"")", "]}]}"),
       repeated(start + R"("graph":{"nodes":[{"inputs":[0)", ",0", "]}]}}"),
       repeated(start + R"("graph":{"nodes":[{"op":"relu"})", R"(,{"op":"relu"})", "]}}"),
+      repeated(start + R"("graph":{"nodes":[{"attributes":[{"body":{"steps":[{})", ",{}",
+               "]}}]}]}}"),
+      repeated(start + R"("graph":{"nodes":[{"attributes":[{"body":{"inputs":["f32[1]")",
+               R"(,"f32[1]")", "]}}]}]}}"),
+      repeated(start + R"("graph":{"nodes":[)", R"({"attributes":[{"body":{"steps":[)", ""),
       repeated("", "[", ""),
       repeated("", "{\"graph\":", ""),
       repeated("\x0a\x0ctandem.model\x12\x03"

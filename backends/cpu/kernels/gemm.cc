@@ -18,17 +18,32 @@ constexpr int64_t kMaxTileRows = 14;
 constexpr int64_t kMaxPanelBytes = 128;
 // Up to here dot products are faster than packing B.
 constexpr int64_t kDotRows = 16;
+// Elements of a result that an epilogue gets at once, at most: some of 8 bytes fit the L1 cache.
+constexpr int64_t kEpilogueElements = 2048;
 
 // c[i, j] = sum_k a[i, k] b[j, k], both contiguous along k.
 template <typename T>
 void DotProducts(const GemmKernels<T>& kernels, const GemmArgs<T>& g, CpuThreadPool& pool) {
   // Reading b is the work while there are few rows.
   const int64_t work = g.k / 2 * (1 + g.m / 8);
-  const int64_t grain = (GrainFor(work) + 7) / 8 * 8;
+  // One thread takes all columns at once: no sum depends on where they are cut.
+  const int64_t grain = pool.threads() == 1 ? g.n : (GrainFor(work) + 7) / 8 * 8;
+  // Strips of whole groups of columns: sums do not depend on where they are cut.
+  const int64_t strip =
+      g.epilogue == nullptr ? g.n : std::max<int64_t>(kEpilogueElements / g.m / 8 * 8, 8);
   pool.ParallelFor(g.n, grain, [&](int64_t begin, int64_t end) {
-    kernels.dot(g.m, end - begin, g.k, g.a, g.a_row, g.b + begin * g.b_col, g.b_col, g.c + begin,
-                g.c_row);
+    for (int64_t j = begin; j < end; j += strip) {
+      const int64_t cols = std::min(strip, end - j);
+      kernels.dot(g.m, cols, g.k, g.a, g.a_row, g.b + j * g.b_col, g.b_col, g.c + j, g.c_row);
+      if (g.epilogue != nullptr) g.epilogue->run(g.epilogue->context, 0, g.m, j, cols);
+    }
   });
+}
+
+// The columns of a row vector that are the rows of a column vector.
+void RunTransposed(const void* context, int64_t row, int64_t rows, int64_t col, int64_t cols) {
+  const auto& epilogue = *static_cast<const GemmEpilogue*>(context);
+  epilogue.run(epilogue.context, col, cols, row, rows);
 }
 
 // One block of the result: `rows` rows from `row`, `cols` columns from `col`.
@@ -61,6 +76,9 @@ void Block(const GemmKernels<T>& kernels, const GemmArgs<T>& g, int64_t row, int
                      in_place ? g.b_row : kernels.nr, g.c + begin * g.c_row + col + j, g.c_row,
                      k > 0);
       }
+      if (g.epilogue != nullptr && k + depth == g.k) {
+        g.epilogue->run(g.epilogue->context, begin, height, col, cols);
+      }
     }
   }
 }
@@ -77,12 +95,15 @@ void Gemm(const GemmKernels<T>& kernels, const GemmArgs<T>& g, CpuThreadPool& po
   if (g.m == 0 || g.n == 0) return;
   if (g.k == 0) {
     for (int64_t i = 0; i < g.m; ++i) std::fill_n(g.c + i * g.c_row, g.n, T());
+    if (g.epilogue != nullptr) g.epilogue->run(g.epilogue->context, 0, g.m, 0, g.n);
     return;
   }
   const bool contiguous_k = (g.a_col == 1 || g.k == 1) && (g.b_row == 1 || g.k == 1);
   if (contiguous_k && g.n == 1 && g.m > 1 && g.c_row == 1) {
     // A matrix times a vector is the vector times the matrix's transpose.
+    const GemmEpilogue transposed = {&RunTransposed, g.epilogue};
     GemmArgs<T> swapped = {1, g.m, g.k, g.b, g.k, 1, g.a, 1, g.a_row, g.c, g.m};
+    if (g.epilogue != nullptr) swapped.epilogue = &transposed;
     DotProducts(kernels, swapped, pool);
     return;
   }

@@ -25,6 +25,13 @@ namespace tandem::cpu_backend {
 template <typename T>
 const GemmKernels<T>& GemmKernelsFor(Isa isa);
 
+// What is done with each part of a result as soon as it is final, while it is in a cache, by the
+// thread that computed it. The parts are disjoint and cover the result.
+struct GemmEpilogue {
+  void (*run)(const void* context, int64_t row, int64_t rows, int64_t col, int64_t cols);
+  const void* context;
+};
+
 template <typename T>
 struct GemmArgs {
   int64_t m = 0;
@@ -38,9 +45,10 @@ struct GemmArgs {
   int64_t b_col = 1;
   T* c = nullptr;  // c[i * c_row + j]
   int64_t c_row = 0;
+  const GemmEpilogue* epilogue = nullptr;  // null: none
 };
 
-// c = a b. c must not overlap a or b. Needs about 170 kB of stack.
+// c = a b. c must not overlap a or b. Needs about 170 kB of stack, besides what the epilogue needs.
 template <typename T>
 void Gemm(const GemmKernels<T>& kernels, const GemmArgs<T>& args, CpuThreadPool& pool);
 

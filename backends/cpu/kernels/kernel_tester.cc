@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gtest/gtest.h"
+#include "tandem/backends/cpu/elementwise.h"
 #include "tandem/backends/cpu/kernels/register_kernels.h"
 #include "tandem/core/base/status_macros.h"
 #include "tandem/core/op/op_def.h"
@@ -175,27 +176,41 @@ KernelTester::KernelTester(Isa isa)
     : runtime_(std::make_shared<CpuRuntime>(2)),
       device_(std::make_unique<CpuDevice>(0, runtime_, CpuAllocator::Options())) {
   runtime_->isa = isa;
-  const absl::Status status = RegisterStandardKernels(&registry_);
+  absl::Status status = RegisterStandardKernels(&registry_);
   EXPECT_TRUE(status.ok()) << status;
+  status = RegisterElementwiseKernels(&registry_);
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+std::string KernelTester::KernelName(const OpDef& op, const std::vector<AttributeInit>& attrs,
+                                     const std::vector<TestTensor>& inputs,
+                                     const std::vector<TensorSpec>& outputs) {
+  const absl::StatusOr<AttributeMap> map = AttributeMap::Create(op.attributes, attrs);
+  if (!map.ok()) return "";
+  std::vector<TensorLayout> in, out;
+  for (const TestTensor& input : inputs) in.push_back(input.layout);
+  for (const TensorSpec& output : outputs) out.push_back(TensorLayout::Contiguous(output));
+  const KernelDef* const kernel = registry_.Find({op, *map, in, out, *device_});
+  return kernel == nullptr ? "" : kernel->name;
 }
 
 bool KernelTester::Supports(absl::string_view name, const std::vector<AttributeInit>& attrs,
                             const std::vector<TestTensor>& inputs,
                             const std::vector<TensorSpec>& outputs) {
-  const OpDef op = MakeOp(name, attrs);
-  const absl::StatusOr<AttributeMap> map = AttributeMap::Create(op.attributes, attrs);
-  if (!map.ok()) return false;
-  std::vector<TensorLayout> in, out;
-  for (const TestTensor& input : inputs) in.push_back(input.layout);
-  for (const TensorSpec& output : outputs) out.push_back(TensorLayout::Contiguous(output));
-  return registry_.Find({op, *map, in, out, *device_}) != nullptr;
+  return !KernelName(MakeOp(name, attrs), attrs, inputs, outputs).empty();
 }
 
 std::vector<std::vector<double>> KernelTester::Run(absl::string_view name,
                                                    const std::vector<AttributeInit>& attrs,
                                                    const std::vector<TestTensor>& inputs,
                                                    const std::vector<TensorSpec>& outputs) {
-  const OpDef op = MakeOp(name, attrs);
+  return Run(MakeOp(name, attrs), attrs, inputs, outputs);
+}
+
+std::vector<std::vector<double>> KernelTester::Run(const OpDef& op,
+                                                   const std::vector<AttributeInit>& attrs,
+                                                   const std::vector<TestTensor>& inputs,
+                                                   const std::vector<TensorSpec>& outputs) {
   const absl::StatusOr<AttributeMap> map = AttributeMap::Create(op.attributes, attrs);
   if (!map.ok()) {
     ADD_FAILURE() << map.status();
@@ -210,13 +225,13 @@ std::vector<std::vector<double>> KernelTester::Run(absl::string_view name,
     EXPECT_TRUE(runtime_->pool.SetThreads(threads).ok());
     auto bytes = RunOnce(registry_, *device_, request, inputs, outputs);
     if (!bytes.ok()) {
-      ADD_FAILURE() << name << ": " << bytes.status();
+      ADD_FAILURE() << op.name << ": " << bytes.status();
       return {};
     }
     if (threads == 1) {
       first = *std::move(bytes);
     } else {
-      EXPECT_TRUE(first == *bytes) << name << " depends on the number of threads";
+      EXPECT_TRUE(first == *bytes) << op.name << " depends on the number of threads";
     }
   }
   std::vector<std::vector<double>> values;

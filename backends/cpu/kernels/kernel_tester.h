@@ -21,6 +21,7 @@
 #include "tandem/backends/cpu/isa.h"
 #include "tandem/core/op/attribute.h"
 #include "tandem/core/op/kernel.h"
+#include "tandem/core/op/op_def.h"
 #include "tandem/core/tensor/tensor_spec.h"
 
 namespace tandem::cpu_backend {
@@ -58,6 +59,14 @@ class KernelTester {
                                        const std::vector<AttributeInit>& attrs,
                                        const std::vector<TestTensor>& inputs,
                                        const std::vector<TensorSpec>& outputs);
+  // The same of an op with a definition.
+  std::vector<std::vector<double>> Run(const OpDef& op, const std::vector<AttributeInit>& attrs,
+                                       const std::vector<TestTensor>& inputs,
+                                       const std::vector<TensorSpec>& outputs);
+  // The kernel that takes the request; "" if none does.
+  std::string KernelName(const OpDef& op, const std::vector<AttributeInit>& attrs,
+                         const std::vector<TestTensor>& inputs,
+                         const std::vector<TensorSpec>& outputs);
   // Whether a kernel takes the request.
   bool Supports(absl::string_view op, const std::vector<AttributeInit>& attrs,
                 const std::vector<TestTensor>& inputs, const std::vector<TensorSpec>& outputs);

@@ -78,6 +78,8 @@ std::string MemberType(AttributeType type) {
       return "IntList";
     case AttributeType::kDoubles:
       return "std::vector<double>";
+    case AttributeType::kBody:
+      return "Ref<const OpBody>";
   }
   return "void";
 }
@@ -88,6 +90,7 @@ std::string ParameterType(AttributeType type) {
     case AttributeType::kString:
     case AttributeType::kInts:
     case AttributeType::kDoubles:
+    case AttributeType::kBody:
       return absl::StrCat("const ", member, "&");
     default:
       return member;
@@ -253,8 +256,10 @@ constexpr char kHeaderStart[] = R"(// Generated from the op registry by frontend
 #include <vector>
 
 #include "absl/types/span.h"
+#include "tandem/core/base/ref.h"
 #include "tandem/core/base/source_location.h"
 #include "tandem/core/device/device.h"
+#include "tandem/core/op/op_body.h"
 #include "tandem/core/tensor/tensor.h"
 #include "tandem/frontends/cpp/int_list.h"
 

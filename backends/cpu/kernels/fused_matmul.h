@@ -1,0 +1,23 @@
+// The op fused on the CPU, where its body is a matrix product and elementwise work on the result: a
+// dense layer with its bias and activation.
+//
+//   TANDEM_RETURN_IF_ERROR(RegisterFusedMatmulKernels(&registry));
+//
+// The product is that of matmul.h; the rest is one elementwise program that runs over each part of the
+// result as soon as that is final, in the thread and the cache that it was computed in. Both are the
+// code that the single ops run, on the same values, so the bits are theirs. The product lies in the
+// output where it has the output's dtype, else in the workspace.
+// Thread rules: register before use; the kernels may run in many threads at once.
+#ifndef TANDEM_BACKENDS_CPU_KERNELS_FUSED_MATMUL_H_
+#define TANDEM_BACKENDS_CPU_KERNELS_FUSED_MATMUL_H_
+
+#include "absl/status/status.h"
+#include "tandem/core/op/kernel.h"
+
+namespace tandem::cpu_backend {
+
+absl::Status RegisterFusedMatmulKernels(KernelRegistry* registry);
+
+}  // namespace tandem::cpu_backend
+
+#endif  // TANDEM_BACKENDS_CPU_KERNELS_FUSED_MATMUL_H_
