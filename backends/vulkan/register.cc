@@ -4,6 +4,7 @@
 
 #include "tandem/backends/vulkan/elementwise/elementwise.h"
 #include "tandem/backends/vulkan/kernels/contraction/convolution.h"
+#include "tandem/backends/vulkan/kernels/contraction/fused_matmul.h"
 #include "tandem/backends/vulkan/kernels/contraction/matmul.h"
 #include "tandem/backends/vulkan/kernels/creation/creation_kernels.h"
 #include "tandem/backends/vulkan/kernels/creation/random_kernels.h"
@@ -24,10 +25,10 @@ absl::Status Register(BackendRegistry* backends, KernelRegistry* kernels) {
   TANDEM_RETURN_IF_ERROR(backends->Register(std::make_unique<VulkanBackend>()));
   for (const auto& register_kernels :
        {RegisterConvolutionKernels, RegisterCopyingKernels, RegisterCreationKernels,
-        RegisterElementwiseKernels, RegisterIndexingKernels, RegisterJoiningKernels,
-        RegisterMatmulKernels, RegisterNormalizationKernels, RegisterPlacingKernels,
-        RegisterPoolingKernels, RegisterRandomKernels, RegisterReductionKernels,
-        RegisterSoftmaxKernels}) {
+        RegisterElementwiseKernels, RegisterFusedMatmulKernels, RegisterIndexingKernels,
+        RegisterJoiningKernels, RegisterMatmulKernels, RegisterNormalizationKernels,
+        RegisterPlacingKernels, RegisterPoolingKernels, RegisterRandomKernels,
+        RegisterReductionKernels, RegisterSoftmaxKernels}) {
     TANDEM_RETURN_IF_ERROR(register_kernels(kernels));
   }
   return absl::OkStatus();

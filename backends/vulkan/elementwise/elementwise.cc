@@ -187,15 +187,24 @@ absl::StatusOr<const Shader*> ShaderOf(const KernelRequest& request,
   return shader;
 }
 
-bool IsElementwise(const KernelRequest& request) {
-  if (!request.op.scalar || request.outputs.size() != 1 ||
-      request.inputs.size() != request.op.inputs.size()) {
+// A body may come from a file and be of any length; compilers take long over long programs.
+constexpr size_t kMaxInstructions = 4096;
+
+bool Supports(const KernelRequest& request) {
+  if (!IsElementwise(request.op, request.attrs) || request.outputs.size() != 1) return false;
+  const Capabilities& capabilities = static_cast<VulkanDevice&>(request.device).capabilities();
+  const OpBody* body = BodyOf(request.op, request.attrs);
+  if (body == nullptr) {
+    if (request.inputs.size() != request.op.inputs.size()) return false;
+    if (capabilities.float64 && capabilities.int64) return true;
+  } else if (request.inputs.size() != static_cast<size_t>(body->num_inputs()) ||
+             request.inputs.size() + 2 > 63) {
+    // The output is bound, too, and perhaps a buffer of parameters.
     return false;
   }
-  const Capabilities& capabilities = static_cast<VulkanDevice&>(request.device).capabilities();
-  if (capabilities.float64 && capabilities.int64) return true;
   const absl::StatusOr<ScalarExpr> expr = ExprOf(request);
-  return expr.ok() && CanCompute(*expr, capabilities);
+  return expr.ok() && expr->instructions.size() <= kMaxInstructions &&
+         CanCompute(*expr, capabilities);
 }
 
 absl::Status CheckLayouts(const ScalarExpr& expr, absl::Span<const TensorLayout> inputs,
@@ -234,6 +243,11 @@ absl::Status CheckLayouts(const ScalarExpr& expr, absl::Span<const TensorLayout>
 
 absl::StatusOr<Ref<const PreparedKernel>> PrepareElementwise(const KernelRequest& request) {
   auto& device = static_cast<VulkanDevice&>(request.device);
+  if (BodyOf(request.op, request.attrs) != nullptr) {
+    // Made once for a compiled function, and too long to be compared at every call.
+    TANDEM_ASSIGN_OR_RETURN(const ScalarExpr expr, ExprOf(request));
+    return PrepareExpression(expr, request.inputs, request.outputs, device);
+  }
   TANDEM_ASSIGN_OR_RETURN(
       ElementwisePlan plan,
       PlanElementwise(request.op.name, request.inputs, request.outputs, device.capabilities()));
@@ -260,7 +274,7 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareExpression(const ScalarExpr& ex
 absl::Status RegisterElementwiseKernels(KernelRegistry* kernels) {
   KernelDef def = VulkanKernelDef("*", "elementwise", {}, PrepareElementwise);
   def.strided_inputs = true;
-  def.supports = IsElementwise;
+  def.supports = Supports;
   return kernels->Register(std::move(def));
 }
 

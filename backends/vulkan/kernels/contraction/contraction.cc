@@ -343,7 +343,7 @@ void SumParts(KernelBuilder& b, DType compute, DType stored, const Operand& part
               int64_t elements, const Epilogue& epilogue, const Operand& bias, BiasIndex bias_index,
               const Operand& to) {
   struct Constants {
-    uint32_t elements, parts, bias_repeats, bias_elements;
+    uint32_t elements, parts, bias_repeats, bias_elements, bias_offset, bias_step;
   };
   const uint32_t threads = 64;
   const Shader* shader = stored == DType::kF16    ? SumPartsF16Shader(compute)
@@ -353,9 +353,10 @@ void SumParts(KernelBuilder& b, DType compute, DType stored, const Operand& part
   specialization[0] = threads;
   specialization[12] = static_cast<uint32_t>(epilogue.bias);
   specialization[13] = static_cast<uint32_t>(epilogue.activation);
-  const Constants constants = {static_cast<uint32_t>(elements), static_cast<uint32_t>(count),
-                               static_cast<uint32_t>(bias_index.repeats),
-                               static_cast<uint32_t>(bias_index.elements)};
+  const Constants constants = {
+      static_cast<uint32_t>(elements),           static_cast<uint32_t>(count),
+      static_cast<uint32_t>(bias_index.repeats), static_cast<uint32_t>(bias_index.elements),
+      static_cast<uint32_t>(bias_index.offset),  static_cast<uint32_t>(bias_index.step)};
   b.DispatchBytes(shader, specialization, {Read(parts), Read(bias), Write(to)}, BytesOf(constants),
                   GroupsFor(elements, threads));
 }

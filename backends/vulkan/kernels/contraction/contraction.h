@@ -121,10 +121,13 @@ ContractionSpecialization SpecializationOf(const ContractionPlan& plan,
 // OK if shaders compute the activation in this dtype; UNIMPLEMENTED says which dtypes there are.
 absl::Status CheckEpilogue(absl::string_view op, const Epilogue& epilogue, DType compute_dtype);
 
-// Which element of the bias belongs to element i of the result: i / repeats % elements.
+// Which element of the bias belongs to element i of the result:
+// offset + step * (i / repeats % elements).
 struct BiasIndex {
   int64_t repeats = 1;
   int64_t elements = 1;
+  int64_t offset = 0;
+  int64_t step = 1;
 };
 
 // Adds a step that sums `parts` arrays of `elements` elements each, in order, and finishes them.

@@ -45,6 +45,7 @@ struct Constants {
   std::array<uint32_t, kBatchRank> left_batch;
   std::array<uint32_t, kBatchRank> right_batch;
   uint32_t out_offset;
+  uint32_t bias_offset, bias_step;
 };
 
 // One operand: matrices of which k is one axis. Strides and offset are in elements.
@@ -345,7 +346,8 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareMatmul(const KernelRequest& req
   TANDEM_RETURN_IF_ERROR(CheckSums(b.capabilities(), "matmul", plan));
 
   Epilogue epilogue = options.epilogue;
-  int64_t bias_elements = 1;
+  const bool as_stored = p.stored == request.inputs[0].spec.dtype;
+  int64_t bias_elements = 1, bias_offset = 0, bias_step = 1;
   if (epilogue.bias != Epilogue::Bias::kNone) {
     if (epilogue.bias != Epilogue::Bias::kColumn || request.inputs.size() != 3) {
       return absl::InvalidArgumentError(
@@ -354,18 +356,20 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareMatmul(const KernelRequest& req
     bias_elements = p.turned ? p.rows : p.columns;
     const TensorLayout& bias = request.inputs[2];
     if (bias.spec.dtype != request.inputs[0].spec.dtype ||
-        bias.spec.shape.num_elements() != bias_elements || !bias.is_contiguous() ||
-        bias.offset != 0) {
+        bias.spec.shape.num_elements() != bias_elements || bias.spec.shape.rank() == 0 ||
+        bias.spec.shape.back() != bias_elements || (!as_stored && !bias.is_contiguous())) {
       return absl::InvalidArgumentError(
-          absl::StrCat("matmul: the bias must be contiguous, of the operands' dtype, with an "
-                       "element for each of "
-                       "the ",
-                       bias_elements, " columns, not ", bias.spec.ToString()));
+          absl::StrCat("matmul: the bias must be of the operands' dtype, with an element for each "
+                       "of the ",
+                       bias_elements, " columns along its last axis, not ", bias.spec.ToString()));
+    }
+    if (as_stored) {
+      bias_offset = bias.offset;
+      bias_step = bias.strides.back();
     }
     if (p.turned) epilogue.bias = Epilogue::Bias::kRow;
   }
 
-  const bool as_stored = p.stored == request.inputs[0].spec.dtype;
   const Operand left_input = as_stored ? b.Input(0) : b.InputAs(0, p.stored);
   const Operand right_input = as_stored ? b.Input(1) : b.InputAs(1, p.stored);
   const Operand bias = epilogue.bias == Epilogue::Bias::kNone
@@ -375,6 +379,8 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareMatmul(const KernelRequest& req
   const Operand sums = plan.parts > 1 ? b.Workspace(part_bytes * plan.parts) : output;
 
   Constants constants = ConstantsOf(p, plan);
+  constants.bias_offset = static_cast<uint32_t>(bias_offset);
+  constants.bias_step = static_cast<uint32_t>(bias_step);
   const auto specialization = SpecializationOf(plan, p.shape, epilogue);
   ForOuterBatches(p, [&](int64_t left, int64_t right, int64_t first, int64_t products) {
     constants.left_offset = static_cast<uint32_t>(left);
@@ -392,7 +398,7 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareMatmul(const KernelRequest& req
   if (plan.parts > 1) {
     epilogue.bias = options.epilogue.bias;
     SumParts(b, p.compute, p.stored, sums, plan.parts, elements, epilogue, bias,
-             {1, std::max<int64_t>(bias_elements, 1)}, output);
+             {1, std::max<int64_t>(bias_elements, 1), bias_offset, bias_step}, output);
   }
   b.Describe(absl::StrCat("matmul ", plan.ToString()));
   return b.Finish();

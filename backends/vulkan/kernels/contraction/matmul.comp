@@ -18,6 +18,7 @@ layout(push_constant) uniform Constants {
   uint left_batch[4];
   uint right_batch[4];
   uint out_offset;
+  uint bias_offset, bias_step;
 } p;
 
 layout(set = 0, binding = 0) readonly buffer LeftBuffer { Stored left_elements[]; };
@@ -80,7 +81,9 @@ void Put(uint row, uint column, T sum) {
     part_elements[at] = sum;
     return;
   }
-  if (BIAS != BIAS_NONE) sum += Widen(bias_elements[BIAS == BIAS_ROW ? row : column]);
+  if (BIAS != BIAS_NONE) {
+    sum += Widen(bias_elements[p.bias_offset + p.bias_step * (BIAS == BIAS_ROW ? row : column)]);
+  }
   out_elements[at] = Narrow(Activate(sum));
 }
 

@@ -28,6 +28,7 @@ layout(push_constant) uniform Constants {
   uint left_batch[4];
   uint right_batch[4];
   uint out_offset;
+  uint bias_offset, bias_step;  // of other methods
 } p;
 
 layout(set = 0, binding = 0) readonly buffer LeftBuffer { float16_t left_elements[]; };

@@ -13,6 +13,7 @@ layout(push_constant) uniform Constants {
   uint parts;
   uint bias_repeats;  // consecutive elements that share one of the bias
   uint bias_elements;
+  uint bias_offset, bias_step;
 } p;
 
 layout(set = 0, binding = 0) readonly buffer PartBuffer { T part_sums[]; };
@@ -24,6 +25,8 @@ void main() {
   if (i >= p.elements) return;
   T sum = part_sums[i];
   for (uint part = 1u; part < p.parts; ++part) sum += part_sums[part * p.elements + i];
-  if (BIAS != BIAS_NONE) sum += Widen(bias[i / p.bias_repeats % p.bias_elements]);
+  if (BIAS != BIAS_NONE) {
+    sum += Widen(bias[p.bias_offset + p.bias_step * (i / p.bias_repeats % p.bias_elements)]);
+  }
   result[i] = Narrow(Activate(sum));
 }
