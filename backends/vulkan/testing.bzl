@@ -13,6 +13,10 @@ SUBMISSION_VALIDATION_ENV = {
     "VK_LAYER_ENABLES": "VALIDATION_CHECK_ENABLE_SYNCHRONIZATION_VALIDATION_QUEUE_SUBMIT",
 }
 
+# Has Mesa's software drivers compile shaders without optimizing them, which takes most of the time of
+# tests of many shaders. Without meaning to other drivers.
+UNOPTIMIZED_SHADERS_ENV = {"GALLIVM_PERF": "nopt"}
+
 # The validation layer takes two locks in both orders.
 VULKAN_TEST_TAGS = ["notsan"]
 

@@ -1,5 +1,6 @@
 // What the suite did: how many cases ran, what the device does not support and why, what was
-// skipped. Printed at the end of a run, so that "all passed" cannot mean "nothing ran".
+// skipped, be it a part of a check or a whole test. Printed at the end of a run, so that "all passed"
+// cannot mean "nothing ran".
 //
 // Thread rules: one thread.
 #ifndef TANDEM_TESTS_CONFORMANCE_REPORT_H_

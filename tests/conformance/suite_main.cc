@@ -70,6 +70,20 @@ void AddTest(const std::string& suite, const std::string& name, std::function<vo
       [body = std::move(body)]() -> testing::Test* { return new FunctionTest(body); });
 }
 
+// Counts the tests that skipped themselves, by suite and reason.
+class SkipCounter : public testing::EmptyTestEventListener {
+ public:
+  void OnTestEnd(const testing::TestInfo& info) override {
+    const testing::TestResult& result = *info.result();
+    if (!result.Skipped()) return;
+    std::string reason;
+    for (int i = 0; i < result.total_part_count() && reason.empty(); ++i) {
+      if (result.GetTestPartResult(i).skipped()) reason = result.GetTestPartResult(i).message();
+    }
+    Report::Global().Skipped(info.test_suite_name(), reason);
+  }
+};
+
 int NumFailures() {
   return testing::UnitTest::GetInstance()->current_test_info()->result()->total_part_count();
 }
@@ -102,10 +116,7 @@ void AddVariant(const std::string& type, const std::string& name, const std::str
   for (const auto& [op, of_op] : ByOp(AllCases())) {
     AddTest(absl::StrCat("Reference_", name, "_", value), op, [=, of_op = of_op] {
       const absl::Status status = BackendRegistry::Global().SetOption(type, name, value);
-      if (!status.ok()) {
-        Report::Global().Skipped(absl::StrCat(name, "=", value), status.ToString());
-        GTEST_SKIP() << status;
-      }
+      if (!status.ok()) GTEST_SKIP() << status;
       for (const Case* c : of_op) {
         if (NumFailures() < kMaxFailures) CheckReference(*c);
       }
@@ -168,8 +179,11 @@ int Main() {
   const auto device = backends.Open(name);
   if (!device.ok()) {
     std::cerr << "cannot test " << name << ": " << device.status() << "\n";
+    if (!absl::IsUnavailable(device.status())) return 1;
     // A machine without the device proves nothing, and is no failure of the backend.
-    return absl::IsUnavailable(device.status()) ? 0 : 1;
+    Report::Global().Skipped("all", device.status().ToString());
+    std::cout << Report::Global().ToString();
+    return 0;
   }
   options.device = *device;
 
@@ -195,6 +209,7 @@ int Main() {
   std::cout << "device " << name << " (" << options.device->info().name << "), seed "
             << options.seed << ", " << AllCases().size() << " cases, " << AllBadCases().size()
             << " bad ones\n";
+  testing::UnitTest::GetInstance()->listeners().Append(new SkipCounter);
   const int result = RUN_ALL_TESTS();
   std::cout << Report::Global().ToString();
   const std::string excess =
