@@ -6,7 +6,7 @@
 #include <tuple>
 #include <vector>
 
-#include "tandem/backends/vulkan/validation_log.h"
+#include "tandem/backends/vulkan/driver/validation_log.h"
 #include "tandem/tests/graph/hybrid_fixture.h"
 
 namespace tandem {
