@@ -1,7 +1,8 @@
-// The headline benchmark: what Hybridize() is worth. MLP and LeNet, and a perceptron (small,
-// 64-64-64-64-10) in which only overhead counts; imperative, hybridized, and hybridized with
-// static_alloc and static_shape; the first call in each mode (cold: with tracing and compiling,
-// parameters in place) and later ones; what a call costs the thread that makes it; memory.
+// The headline benchmark: what Hybridize() is worth. MLP and LeNet, a perceptron (small,
+// 64-64-64-64-10) in which only overhead counts, and one between (medium, 128-128-128-128-10);
+// imperative, hybridized, and hybridized with static_alloc and static_shape; the first call in each
+// mode (cold: with tracing and compiling, parameters in place) and later ones; what a call costs the
+// thread that makes it; memory.
 //
 //   ./bazelw run //benchmarks:hybridize               # a table
 //   ./bazelw run //benchmarks:hybridize -- --json     # one JSON object
@@ -81,15 +82,20 @@ struct Case {
   int64_t peak_bytes = 0;
 };
 
+int64_t PerceptronUnits(const std::string& name) { return name == "small" ? 64 : 128; }
+
 std::unique_ptr<HybridBlock> MakeNet(const std::string& name) {
   std::unique_ptr<HybridBlock> net;
   if (name == "mlp") {
     net = std::make_unique<HybridSequential>(examples::MakeMlp());
-  } else if (name == "small") {
-    auto small = std::make_unique<HybridSequential>();
-    small->Add(nn::Dense(64, {.activation = "relu"}), nn::Dense(64, {.activation = "relu"}),
-               nn::Dense(64, {.activation = "relu"}), nn::Dense(10));
-    net = std::move(small);
+  } else if (name == "small" || name == "medium") {
+    const int64_t units = PerceptronUnits(name);
+    auto perceptron = std::make_unique<HybridSequential>();
+    for (int layer = 0; layer < 3; ++layer) {
+      perceptron->Add(nn::Dense(units, {.activation = "relu"}));
+    }
+    perceptron->Add(nn::Dense(10));
+    net = std::move(perceptron);
   } else {
     net = std::make_unique<examples::LeNet>();
   }
@@ -99,7 +105,8 @@ std::unique_ptr<HybridBlock> MakeNet(const std::string& name) {
 
 Tensor MakeInput(const std::string& net, int64_t batch) {
   if (net == "mlp") return RandomNormal({batch, 512});
-  return net == "small" ? RandomNormal({batch, 64}) : RandomNormal({batch, 1, 28, 28});
+  if (net == "lenet") return RandomNormal({batch, 1, 28, 28});
+  return RandomNormal({batch, PerceptronUnits(net)});
 }
 
 double ThreadMicroseconds() {
@@ -273,7 +280,7 @@ void Main() {
   std::vector<Case> cases;
   const Timing read_loop = ReadLoop();
   for (const auto& [net, batches] : std::vector<std::pair<std::string, std::vector<int64_t>>>{
-           {"small", {1}}, {"mlp", {1, 32, 256}}, {"lenet", {1, 16, 256}}}) {
+           {"small", {1}}, {"medium", {1}}, {"mlp", {1, 32, 256}}, {"lenet", {1, 16, 256}}}) {
     for (int64_t batch : batches) {
       const std::string only = absl::GetFlag(FLAGS_only);
       if (!only.empty() && only != absl::StrCat(net, ":", batch)) continue;
@@ -282,8 +289,9 @@ void Main() {
     }
   }
   if (cases.empty()) {
-    throw Error(absl::InvalidArgumentError(
-        "--only names no case; there are small:1, mlp:1, :32, :256 and lenet:1, :16, :256"));
+    throw Error(
+        absl::InvalidArgumentError("--only names no case; there are small:1, medium:1, mlp:1, :32, "
+                                   ":256 and lenet:1, :16, :256"));
   }
   if (absl::GetFlag(FLAGS_json)) {
     PrintJson(cases, read_loop);
