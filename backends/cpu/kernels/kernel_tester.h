@@ -22,29 +22,14 @@
 #include "tandem/core/op/attribute.h"
 #include "tandem/core/op/kernel.h"
 #include "tandem/core/op/op_def.h"
+#include "tandem/core/ops/testing/test_tensor.h"
 #include "tandem/core/tensor/tensor_spec.h"
 
 namespace tandem::cpu_backend {
 
-// Values (row-major, exact in the dtype) and how they shall lie in memory.
-struct TestTensor {
-  TensorLayout layout;
-  std::vector<double> values;
-};
-
-TestTensor MakeTensor(const TensorSpec& spec, std::vector<double> values);
-// Normally distributed; integers from -9 to 9 (0 to 9 if unsigned, 0 and 1 if bool).
-TestTensor RandomTensor(const TensorSpec& spec, uint32_t seed);
 // The same values, stored with their axes in the order `axes` (outermost first), `step` elements
 // apart, behind `offset` elements.
 TestTensor Restride(TestTensor tensor, const std::vector<int>& axes, int64_t step, int64_t offset);
-
-// `value` as the nearest element of `dtype`.
-double RoundTo(DType dtype, double value);
-
-// The unit roundoff of the dtype that `dtype` is computed in, and of `dtype` itself.
-double ComputeRoundoff(DType dtype);
-double StorageRoundoff(DType dtype);
 
 // The levels that this CPU has.
 std::vector<Isa> TestedIsas();

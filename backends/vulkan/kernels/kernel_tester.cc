@@ -75,36 +75,10 @@ absl::StatusOr<std::unique_ptr<VulkanDevice>> OpenDevice(
 
 }  // namespace
 
-TestTensor MakeTensor(const TensorSpec& spec, std::vector<double> values) {
-  return {TensorLayout::Contiguous(spec), std::move(values)};
-}
-
-TestTensor RandomTensor(const TensorSpec& spec, uint32_t seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<double> normal;
-  std::vector<double> values(spec.shape.num_elements());
-  for (double& value : values) {
-    if (IsFloating(spec.dtype)) {
-      value = RoundTo(spec.dtype, normal(generator));
-    } else if (spec.dtype == DType::kBool) {
-      value = static_cast<double>(generator() % 2);
-    } else {
-      value =
-          spec.dtype == DType::kU8 ? generator() % 10 : static_cast<double>(generator() % 19) - 9;
-    }
-  }
-  return MakeTensor(spec, std::move(values));
-}
-
 TestTensor Restride(TestTensor tensor, const Strides& strides, int64_t offset) {
   tensor.layout.strides = strides;
   tensor.layout.offset = offset;
   return tensor;
-}
-
-double RoundTo(DType dtype, double value) {
-  return DispatchDType(
-      dtype, [&](auto zero) { return static_cast<double>(static_cast<decltype(zero)>(value)); });
 }
 
 KernelTester::KernelTester(std::initializer_list<absl::Status (*)(KernelRegistry*)> families,

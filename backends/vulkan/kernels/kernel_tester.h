@@ -27,24 +27,13 @@
 #include "tandem/backends/vulkan/vulkan_device.h"
 #include "tandem/core/op/attribute.h"
 #include "tandem/core/op/kernel.h"
+#include "tandem/core/ops/testing/test_tensor.h"
 #include "tandem/core/tensor/tensor_spec.h"
 
 namespace tandem::vulkan_backend {
 
-// Values (row-major, exact in the dtype) and how they shall lie in memory.
-struct TestTensor {
-  TensorLayout layout;
-  std::vector<double> values;
-};
-
-TestTensor MakeTensor(const TensorSpec& spec, std::vector<double> values);
-// Normally distributed; integers from -9 to 9 (0 to 9 if unsigned, 0 and 1 if bool).
-TestTensor RandomTensor(const TensorSpec& spec, uint32_t seed);
 // The same values with other strides and offset, in elements.
 TestTensor Restride(TestTensor tensor, const Strides& strides, int64_t offset);
-
-// `value` as the nearest element of `dtype`.
-double RoundTo(DType dtype, double value);
 
 class KernelTester {
  public:

@@ -1,5 +1,5 @@
 // What the tests of reductions, normalization and pooling share: the variants of a device that every
-// one of their shaders has to be right on, and the precision of its arithmetic.
+// one of their shaders has to be right on.
 //
 //   class SoftmaxTest : public LaneTest {};
 //   TEST_P(SoftmaxTest, Sizes) { tester().Run("softmax", …); }
@@ -10,15 +10,12 @@
 #ifndef TANDEM_BACKENDS_VULKAN_KERNELS_LANE_TESTING_H_
 #define TANDEM_BACKENDS_VULKAN_KERNELS_LANE_TESTING_H_
 
-#include <algorithm>
-
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
 #include "tandem/backends/vulkan/driver/capabilities.h"
 #include "tandem/backends/vulkan/kernels/kernel_tester.h"
 #include "tandem/backends/vulkan/kernels/variants.h"
 #include "tandem/core/op/kernel.h"
-#include "tandem/core/tensor/dtype.h"
 
 namespace tandem::vulkan_backend {
 
@@ -58,23 +55,6 @@ class LaneTest : public testing::TestWithParam<Variant> {
  private:
   KernelTester tester_;
 };
-
-inline double StorageRoundoff(DType dtype) {
-  switch (dtype) {
-    case DType::kF16:
-      return 0x1p-11;
-    case DType::kBF16:
-      return 0x1p-8;
-    case DType::kF32:
-      return 0x1p-24;
-    case DType::kF64:
-      return 0x1p-53;
-    default:
-      return 0;
-  }
-}
-// Of the dtype that `dtype` is computed in.
-inline double ComputeRoundoff(DType dtype) { return std::min(StorageRoundoff(dtype), 0x1p-24); }
 
 }  // namespace tandem::vulkan_backend
 
