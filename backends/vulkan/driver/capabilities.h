@@ -35,6 +35,7 @@ struct Capabilities {
   uint32_t max_workgroup_invocations = 128;
   uint32_t shared_memory_bytes = 16384;
   uint32_t max_push_descriptors = 0;
+  uint32_t max_storage_buffers = 4;  // of one shader
   int64_t max_storage_range = 1 << 27;  // bytes of one binding
   uint32_t storage_alignment = 256;     // bytes, of a binding's offset
   bool is_cpu = false;                  // a software driver: prefer few, long work groups

@@ -163,6 +163,7 @@ void QueryProperties(const InstanceFunctions& vk, PhysicalDevice* device) {
   c.max_workgroup_invocations = p.limits.maxComputeWorkGroupInvocations;
   c.shared_memory_bytes = p.limits.maxComputeSharedMemorySize;
   c.max_push_descriptors = c.push_descriptors ? push_descriptor.maxPushDescriptors : 0;
+  c.max_storage_buffers = p.limits.maxPerStageDescriptorStorageBuffers;
   c.max_storage_range = p.limits.maxStorageBufferRange;
   c.storage_alignment = static_cast<uint32_t>(p.limits.minStorageBufferOffsetAlignment);
   c.is_cpu = p.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;

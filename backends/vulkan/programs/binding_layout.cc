@@ -7,22 +7,11 @@
 #include "tandem/core/base/status_macros.h"
 
 namespace tandem::vulkan_backend {
-namespace {
-
-uint32_t MaxStorageBuffers(const VulkanContext& context) {
-  VkPhysicalDeviceProperties2 properties = {};
-  properties.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2;
-  context.instance().functions().GetPhysicalDeviceProperties2(context.physical().handle,
-                                                              &properties);
-  return properties.properties.limits.maxPerStageDescriptorStorageBuffers;
-}
-
-}  // namespace
 
 absl::StatusOr<Ref<const BindingLayout>> BindingLayout::Create(
     std::shared_ptr<VulkanContext> context, int num_bindings) {
   const Capabilities& capabilities = context->capabilities();
-  const uint32_t limit = MaxStorageBuffers(*context);
+  const uint32_t limit = capabilities.max_storage_buffers;
   if (num_bindings < 0 || num_bindings > kMaxBindings ||
       static_cast<uint32_t>(num_bindings) > limit) {
     return absl::InvalidArgumentError(absl::StrCat(
