@@ -139,6 +139,10 @@ class ElementwiseProgram::Compiler {
         program_(Ref<ElementwiseProgram>(new ElementwiseProgram)) {}
 
   absl::StatusOr<Ref<const ElementwiseProgram>> Compile() {
+    if (expr_.outputs.size() > kMaxOutputs) {
+      return absl::UnimplementedError(
+          absl::StrCat("elementwise: a program has at most ", kMaxOutputs, " outputs; split it"));
+    }
     Translate();
     FindNeeded();
     LayOut();
@@ -150,9 +154,16 @@ class ElementwiseProgram::Compiler {
   }
 
  private:
-  // Registers get numbers from here on until it is known how many slots come before them.
-  static constexpr int kFirstRegister = 1 << 14;
-  static constexpr int kFirstUniform = 1 << 13;
+  // Uniforms and registers get numbers from here on until it is known how many slots come before
+  // them: inputs, outputs and constants. An instruction makes at most two uniforms (its value, and
+  // that as it is stored) or four registers (its value and three operands), an output one uniform.
+  static constexpr int kFirstUniform = 1 << 14;
+  static constexpr int kFirstRegister = 1 << 15;
+  static constexpr size_t kMaxOutputs = 1024;
+  static_assert(ScalarExpr::kMaxInputs + ScalarExpr::kMaxInstructions + kMaxOutputs <=
+                kFirstUniform);
+  static_assert(2 * ScalarExpr::kMaxInstructions + kMaxOutputs <= kFirstRegister - kFirstUniform);
+  static_assert(4 * ScalarExpr::kMaxInstructions <= (1 << 16) - kFirstRegister);
 
   void Translate();
   bool MatchMaxMin(const ScalarInstruction& select, Value* value) const;

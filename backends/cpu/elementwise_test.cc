@@ -534,5 +534,29 @@ TEST_F(ElementwiseTest, RefusesWhatDoesNotFit) {
             absl::StatusCode::kUnimplemented);
 }
 
+// As long as a program may be: values per element, values that there is one of, and such that are
+// rounded as well, which take two places each.
+TEST_F(ElementwiseTest, TheLongestProgramsAreTooLargeOrRight) {
+  for (const bool uniform : {false, true}) {
+    for (const bool rounds : {false, true}) {
+      SCOPED_TRACE(absl::StrCat("uniform ", uniform, ", rounds ", rounds));
+      ScalarBuilder b;
+      ScalarValue x = b.Input(0, DType::kF32);
+      for (size_t i = 2; i < ScalarExpr::kMaxInstructions; ++i) {
+        x = rounds && i % 2 == 1 ? b.RoundTo(x, DType::kF16) : b.Unary(ScalarOp::kNeg, x);
+      }
+      b.Output(b.Unary(ScalarOp::kAbs, x), DType::kF32);
+      const auto expr = b.Finish();
+      ASSERT_TRUE(expr.ok()) << expr.status();
+      ASSERT_EQ(expr->instructions.size(), ScalarExpr::kMaxInstructions);
+      const TensorLayout four = TensorLayout::Contiguous({DType::kF32, {4}});
+      const TensorLayout in = uniform ? TensorLayout::Contiguous({DType::kF32, {1}}) : four;
+      const auto kernel = PrepareExpression(*expr, {in}, {four}, Isa::kBaseline);
+      // One value lives at a time; but values that there is one of have a place each.
+      EXPECT_EQ(kernel.ok(), !uniform) << kernel.status();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tandem::cpu_backend

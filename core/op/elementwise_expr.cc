@@ -105,6 +105,8 @@ absl::StatusOr<ScalarValue> AppendSteps(ScalarBuilder& builder, const OpBody& bo
     TANDEM_ASSIGN_OR_RETURN(
         const ScalarValue value,
         AppendElementwise(builder, *step.op, step.attrs, operands, dtypes, dtype));
+    // A body may be of any length, and its program too long long before its end.
+    TANDEM_RETURN_IF_ERROR(builder.status());
     // Every value but the last lies in memory when the steps run one by one.
     const bool last = i + 1 == body.steps().size();
     values.push_back(last ? value : builder.RoundTo(value, dtype));

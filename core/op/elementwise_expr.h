@@ -49,7 +49,8 @@ ScalarType ElementwiseComputeType(const OpDef& op, absl::Span<const DType> input
 // Appends the op to a program that is being built. `inputs` are of compute types that belong to
 // `input_dtypes`. The result is of ComputeType(output_dtype), not yet rounded to it: a chain that
 // must give the bits of the single ops applies builder.RoundTo(result, output_dtype).
-// INTERNAL if the op is not elementwise or takes another number of inputs.
+// INTERNAL if the op is not elementwise or takes another number of inputs. For a body whose program
+// would be too long, the builder's UNIMPLEMENTED.
 absl::StatusOr<ScalarValue> AppendElementwise(ScalarBuilder& builder, const OpDef& op,
                                               const AttributeMap& attrs,
                                               absl::Span<const ScalarValue> inputs,

@@ -203,6 +203,19 @@ int64_t Saturate(double value, ScalarType type) {
   return static_cast<int64_t>(value);
 }
 
+absl::Status TooLong() {
+  return absl::UnimplementedError(absl::StrCat(
+      "a scalar expression has at most ", ScalarExpr::kMaxInstructions, " instructions; split it"));
+}
+
+absl::Status TooManyInputs() {
+  return absl::UnimplementedError(absl::StrCat("a scalar expression has at most ",
+                                               ScalarExpr::kMaxInputs, " inputs; split it"));
+}
+
+static_assert(ScalarExpr::kMaxInstructions <= std::numeric_limits<int16_t>::max(),
+              "operands are numbers of instructions");
+
 }  // namespace
 
 ScalarType ComputeType(DType dtype) {
@@ -245,6 +258,8 @@ std::string ScalarExpr::ToString() const {
 }
 
 absl::Status ScalarExpr::Verify() const {
+  if (instructions.size() > kMaxInstructions) return TooLong();
+  if (inputs.size() > kMaxInputs) return TooManyInputs();
   std::vector<ScalarInstruction> earlier;
   earlier.reserve(instructions.size());
   for (size_t i = 0; i < instructions.size(); ++i) {
@@ -300,8 +315,8 @@ ScalarValue ScalarBuilder::Append(ScalarInstruction instruction) {
       return {static_cast<int16_t>(i), instruction.type};
     }
   }
-  if (instructions.size() > static_cast<size_t>(std::numeric_limits<int16_t>::max())) {
-    Fail("too many instructions");
+  if (instructions.size() == ScalarExpr::kMaxInstructions) {
+    status_ = TooLong();
     return nothing;
   }
   instructions.push_back(instruction);
@@ -310,11 +325,9 @@ ScalarValue ScalarBuilder::Append(ScalarInstruction instruction) {
 
 ScalarValue ScalarBuilder::Input(int index, DType storage) {
   const ScalarType type = ComputeType(storage);
-  constexpr int kMaxInputs = 4096;  // far more than any device binds
-  if (index < 0 || index >= kMaxInputs) {
-    Fail(absl::StrCat("input index ", index, " is out of range"));
-    return {-1, type};
-  }
+  if (index < 0) Fail(absl::StrCat("input index ", index, " is negative"));
+  if (status_.ok() && index >= static_cast<int>(ScalarExpr::kMaxInputs)) status_ = TooManyInputs();
+  if (!status_.ok()) return {-1, type};
   // An input that is never read keeps the dtype it is given here.
   if (index >= static_cast<int>(expr_.inputs.size())) expr_.inputs.resize(index + 1, storage);
   expr_.inputs[index] = storage;

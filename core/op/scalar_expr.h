@@ -16,10 +16,15 @@
 // Integer division by zero gives 0 (and x % 0 gives 0): no input can trap. Every instruction is
 // rounded on its own: a device must not contract a multiplication and an addition into one.
 //
+// Programs are bounded (ScalarExpr::kMaxInstructions): they may be made of a body that comes from a
+// file, and what compiles them would take long over long ones. A body that is longer runs its steps
+// one by one.
+//
 // Thread rules: an expression is constant once built; a builder belongs to one thread.
 #ifndef TANDEM_CORE_OP_SCALAR_EXPR_H_
 #define TANDEM_CORE_OP_SCALAR_EXPR_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -103,6 +108,11 @@ struct ScalarInstruction {
 
 // A finished program: inputs by index, one or more outputs.
 struct ScalarExpr {
+  // A hundred times what a long op takes; whoever compiles a program may number its values in 16
+  // bits, and compare each with each.
+  static constexpr size_t kMaxInstructions = 4096;
+  static constexpr size_t kMaxInputs = 4096;  // far more than any device binds
+
   struct Output {
     int16_t value = 0;  // index of an instruction
     DType dtype = DType::kF32;
@@ -113,7 +123,8 @@ struct ScalarExpr {
 
   // One line an instruction: "%3 = mul f32 %1, %2".
   std::string ToString() const;
-  // Every operand is an earlier instruction of the right type, every input exists, the outputs fit.
+  // Every operand is an earlier instruction of the right type, every input exists, the outputs fit:
+  // INTERNAL otherwise. UNIMPLEMENTED if it is too long or has too many inputs.
   absl::Status Verify() const;
 };
 
@@ -124,8 +135,10 @@ struct ScalarValue {
 };
 
 // Builds an expression; equal instructions become one. (Constants are equal if their bits are; they
-// are converted to their type here: to f32 by rounding, to integers by saturation.) Operands of different types are a mistake in
-// an op's definition: Finish() then returns INTERNAL with both.
+// are converted to their type here: to f32 by rounding, to integers by saturation.) Operands of
+// different types are a mistake in an op's definition: Finish() then returns INTERNAL with both. It
+// returns UNIMPLEMENTED if more than ScalarExpr::kMaxInstructions instructions were asked for. After
+// an error nothing is appended any more.
 class ScalarBuilder {
  public:
   ScalarValue Input(int index, DType storage);
@@ -161,6 +174,8 @@ class ScalarBuilder {
   ScalarValue FloorDiv(ScalarValue a, ScalarValue b);  // Python's //
 
   void Output(ScalarValue value, DType dtype);
+  // The first error so far: whoever appends much may stop early.
+  const absl::Status& status() const { return status_; }
   absl::StatusOr<ScalarExpr> Finish();
 
  private:

@@ -135,6 +135,37 @@ TEST(ScalarExpr, TypeMistakesAreErrors) {
   EXPECT_THAT(logic.Finish().status().message(), HasSubstr("not defined for i32"));
 }
 
+TEST(ScalarExpr, LengthIsBounded) {
+  ScalarBuilder b;
+  ScalarValue x = b.Input(0, DType::kF32);
+  for (size_t i = 1; i < ScalarExpr::kMaxInstructions; ++i) x = b.Unary(ScalarOp::kNeg, x);
+  EXPECT_TRUE(b.status().ok()) << b.status();
+  ScalarBuilder longer = b;
+  b.Output(x, DType::kF32);
+  const auto longest = b.Finish();
+  ASSERT_TRUE(longest.ok()) << longest.status();
+  EXPECT_EQ(longest->instructions.size(), ScalarExpr::kMaxInstructions);
+  // What is there already adds nothing.
+  EXPECT_EQ(longer.Input(0, DType::kF32).id, 0);
+  EXPECT_TRUE(longer.status().ok());
+  EXPECT_EQ(longer.Unary(ScalarOp::kNeg, x).id, -1);
+  EXPECT_EQ(longer.status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(longer.Input(0, DType::kF32).id, -1);
+  longer.Output(x, DType::kF32);
+  EXPECT_EQ(longer.Finish().status().code(), absl::StatusCode::kUnimplemented);
+  // One that no builder made.
+  ScalarExpr made = *longest;
+  ScalarInstruction last = made.instructions.back();
+  made.instructions.push_back(last);
+  EXPECT_EQ(made.Verify().code(), absl::StatusCode::kUnimplemented);
+
+  ScalarBuilder wide;
+  wide.Input(ScalarExpr::kMaxInputs - 1, DType::kF32);
+  EXPECT_TRUE(wide.status().ok()) << wide.status();
+  wide.Input(ScalarExpr::kMaxInputs, DType::kF32);
+  EXPECT_EQ(wide.status().code(), absl::StatusCode::kUnimplemented);
+}
+
 TEST(ScalarExpr, VerifyRejectsWhatABuilderCannotMake) {
   const ScalarExpr good = BuildUnary(&ScalarBuilder::Sigmoid, DType::kF32);
   ASSERT_TRUE(good.Verify().ok());

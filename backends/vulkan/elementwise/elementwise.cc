@@ -187,9 +187,6 @@ absl::StatusOr<const Shader*> ShaderOf(const KernelRequest& request,
   return shader;
 }
 
-// A body may come from a file and be of any length; compilers take long over long programs.
-constexpr size_t kMaxInstructions = 4096;
-
 bool Supports(const KernelRequest& request) {
   if (!IsElementwise(request.op, request.attrs) || request.outputs.size() != 1) return false;
   const Capabilities& capabilities = static_cast<VulkanDevice&>(request.device).capabilities();
@@ -198,13 +195,13 @@ bool Supports(const KernelRequest& request) {
     if (request.inputs.size() != request.op.inputs.size()) return false;
     if (capabilities.float64 && capabilities.int64) return true;
   } else if (request.inputs.size() != static_cast<size_t>(body->num_inputs()) ||
-             request.inputs.size() + 2 > 63) {
+             request.inputs.size() + 2 > capabilities.max_storage_buffers) {
     // The output is bound, too, and perhaps a buffer of parameters.
     return false;
   }
+  // A body of any length may come from a file: it has one program if that can be made.
   const absl::StatusOr<ScalarExpr> expr = ExprOf(request);
-  return expr.ok() && expr->instructions.size() <= kMaxInstructions &&
-         CanCompute(*expr, capabilities);
+  return expr.ok() && CanCompute(*expr, capabilities);
 }
 
 absl::Status CheckLayouts(const ScalarExpr& expr, absl::Span<const TensorLayout> inputs,
