@@ -5,9 +5,8 @@
 //   return plan.Rewrite();
 //
 // A fused node stands where its last one stood, with block path and line of the last one that has a
-// line. All uses of what
-// the others give must be among the nodes, so nothing else waits for it, and no cycle can arise.
-// Nodes that are fused already are taken apart: bodies do not nest.
+// line. All uses of what the others give must be among the nodes, so nothing else waits for it, and
+// no cycle can arise. Nodes that are fused already are taken apart: bodies do not nest.
 // Thread rules: used by one thread; graph and context must outlive it.
 #ifndef TANDEM_GRAPH_PASSES_FUSION_H_
 #define TANDEM_GRAPH_PASSES_FUSION_H_
