@@ -1,4 +1,4 @@
-// Files of format 1.0 stay readable, and what is written today is what was written then: a change of
+// Files of formats 1.0 and 1.1 stay readable, and what is written today is what was written then: a change of
 // these files is a change of the format, and raises its version.
 
 #include <string>
@@ -58,6 +58,24 @@ TEST_F(ModelGolden, Version10StaysReadable) {  // R65
   ASSERT_TRUE(again.ok()) << again.status();
   const absl::Status same_sample = CompareModels(*packed, *again);
   EXPECT_TRUE(same_sample.ok()) << same_sample;
+}
+
+// A body in a body: what 1.1 has and 1.0 has not.
+TEST_F(ModelGolden, Version11StaysReadable) {  // R65
+  const absl::StatusOr<Model> packed =
+      LoadModel("tests/golden/sample-1.1.tandem", "", device_, registry_);
+  ASSERT_TRUE(packed.ok()) << packed.status();
+  const absl::StatusOr<Model> binary = LoadModel(
+      "tests/golden/sample-1.1-symbol.pb", "tests/golden/sample-1.1.tandem", device_, registry_);
+  ASSERT_TRUE(binary.ok()) << binary.status();
+  EXPECT_TRUE(CompareModels(*binary, *packed).ok());
+  const Model sample = *BodyModel(registry_, device_);
+  ASSERT_TRUE(SaveModel(sample, TestPath("again"), 0, {.packed = true}).ok());
+  const absl::StatusOr<Model> again =
+      LoadModel(TestPath("again") + ".tandem", "", device_, registry_);
+  ASSERT_TRUE(again.ok()) << again.status();
+  const absl::Status same = CompareModels(*packed, *again);
+  EXPECT_TRUE(same.ok()) << same;
 }
 
 // The JSON that docs/format.md shows is a model, and says what the page says.
