@@ -173,22 +173,31 @@ TEST(GraphTextFuzz, LongProgramsAreReadAndLongerOnesRefused) {
   }
 }
 
-// The same in a body.
+// The same in a body; and in one that was declared for other types than it is used with, so that its
+// steps are inferred a second time.
 TEST(GraphTextFuzz, LongBodiesAreReadAndLongerOnesRefused) {
-  for (const int length : {40000, 1000000}) {
-    std::string text = "graph @g(%x: f32[] argument) -> () {\n%1=fused(%x){body=(%0:f32[]){\n";
-    for (int i = 1; i <= length; ++i) absl::StrAppend(&text, "%", i, "=exp(%", i - 1, "):f32[];\n");
-    absl::StrAppend(&text, "return %", length, "}}:f32[]\nreturn\n}");
-    const fuzz::AllocationMeter meter;
-    const auto graph = ParseGraph(text, Ops());
-    std::printf("%d steps: text %zu bytes, peak %lld bytes\n", length, text.size(),
-                static_cast<long long>(meter.peak_bytes()));
-    EXPECT_LE(meter.peak_bytes(), Allowance(text));
-    if (length == 40000) {
-      EXPECT_TRUE(graph.ok()) << graph.status();
-    } else {
-      EXPECT_EQ(graph.status().code(), absl::StatusCode::kResourceExhausted);
-      EXPECT_TRUE(HasPosition(graph.status().message())) << graph.status();
+  for (const absl::string_view used : {"f32[]", "f32[1]"}) {
+    for (const int length : {40000, 1000000}) {
+      std::string text = absl::StrCat("graph @g(%x: ", used,
+                                      " argument) -> () {\n%1=fused(%x){body=(%0:f32[]){\n");
+      for (int i = 1; i <= length; ++i) {
+        absl::StrAppend(&text, "%", i, "=exp(%", i - 1, "):f32[];\n");
+      }
+      absl::StrAppend(&text, "return %", length, "}}:", used, "\nreturn\n}");
+      const fuzz::AllocationMeter meter;
+      const auto graph = ParseGraph(text, Ops());
+      std::printf(
+          "%d steps, declared f32[], used %s: text %zu bytes, peak %lld of %lld bytes, %s\n",
+          length, std::string(used).c_str(), text.size(),
+          static_cast<long long>(meter.peak_bytes()), static_cast<long long>(Allowance(text)),
+          graph.ok() ? "read" : "refused");
+      EXPECT_LE(meter.peak_bytes(), Allowance(text));
+      if (length == 40000) {
+        EXPECT_TRUE(graph.ok()) << graph.status();
+      } else {
+        EXPECT_EQ(graph.status().code(), absl::StatusCode::kResourceExhausted);
+        EXPECT_TRUE(HasPosition(graph.status().message())) << graph.status();
+      }
     }
   }
 }
