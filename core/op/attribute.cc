@@ -21,6 +21,27 @@ std::string FormatDouble(double value) {
   return text;
 }
 
+// Of a longer text the first `most` bytes, without a part of a character, and "…".
+std::string Cut(std::string text, size_t most) {
+  if (text.size() <= most) return text;
+  // Bytes 10xxxxxx continue a character.
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
+  text.resize(most);
+  return text + "…";
+}
+
+// "[1,2]", or "ints[]".
+template <typename T, typename Append>
+void AppendList(absl::string_view type, const std::vector<T>& list, const Append& append,
+                std::string* out, size_t most) {
+  absl::StrAppend(out, list.empty() ? type : "", "[");
+  for (size_t i = 0; i < list.size() && out->size() <= most; ++i) {
+    if (i > 0) *out += ",";
+    append(list[i]);
+  }
+  *out += "]";
+}
+
 // Bit equality: a NaN attribute equals itself, and 0.0 differs from -0.0.
 bool SameBits(double a, double b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }
 
@@ -33,26 +54,39 @@ absl::string_view AttributeTypeName(AttributeType type) {
 }
 
 std::string AttributeValue::ToString() const {
+  std::string text;
+  AppendTo(&text, std::string::npos);
+  return text;
+}
+
+void AttributeValue::AppendTo(std::string* out, size_t most) const {
   struct Printer {
-    std::string operator()(bool v) const { return v ? "true" : "false"; }
-    std::string operator()(int64_t v) const { return absl::StrCat(v); }
-    std::string operator()(double v) const { return FormatDouble(v); }
-    std::string operator()(const std::string& v) const {
-      return absl::StrCat("\"", absl::CEscape(v), "\"");
+    void operator()(bool v) const { *out += v ? "true" : "false"; }
+    void operator()(int64_t v) const { absl::StrAppend(out, v); }
+    void operator()(double v) const { *out += FormatDouble(v); }
+    void operator()(const std::string& v) const {
+      absl::StrAppend(out, "\"", absl::CEscape(absl::string_view(v).substr(0, most)), "\"");
     }
-    std::string operator()(DType v) const { return std::string(DTypeName(v)); }
-    std::string operator()(const Ints& v) const {
-      return v.empty() ? "ints[]" : absl::StrCat("[", absl::StrJoin(v, ","), "]");
+    void operator()(DType v) const { absl::StrAppend(out, DTypeName(v)); }
+    void operator()(const Ints& v) const {
+      AppendList(
+          "ints", v, [this](int64_t i) { absl::StrAppend(out, i); }, out, most);
     }
-    std::string operator()(const Doubles& v) const {
-      if (v.empty()) return "doubles[]";
-      return absl::StrCat("[", absl::StrJoin(v, ",", [](std::string* out, double d) {
-                            *out += FormatDouble(d);
-                          }), "]");
+    void operator()(const Doubles& v) const {
+      AppendList(
+          "doubles", v, [this](double d) { *out += FormatDouble(d); }, out, most);
     }
-    std::string operator()(const Body& v) const { return v.body ? v.body->ToString() : "none"; }
+    void operator()(const Body& v) const {
+      if (v.body) {
+        v.body->AppendTo(out, most);
+      } else {
+        *out += "none";
+      }
+    }
+    std::string* out;
+    size_t most;
   };
-  return std::visit(Printer(), value_);
+  std::visit(Printer{out, most}, value_);
 }
 
 bool operator==(const AttributeValue& a, const AttributeValue& b) {
@@ -131,9 +165,12 @@ absl::StatusOr<AttributeMap> AttributeMap::Create(const AttributeSchema& schema,
       converted = static_cast<double>(*value.get<int64_t>());
     }
     if (converted.type() != def.type) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("attribute '", name, "' is ", AttributeTypeName(def.type), ", not ",
-                       AttributeTypeName(value.type()), " (", value.ToString(), ")"));
+      constexpr size_t kMostShown = 64;
+      std::string shown;
+      value.AppendTo(&shown, kMostShown);
+      return absl::InvalidArgumentError(absl::StrCat(
+          "attribute '", name, "' is ", AttributeTypeName(def.type), ", not ",
+          AttributeTypeName(value.type()), " (", Cut(std::move(shown), kMostShown), ")"));
     }
     if (def.type == AttributeType::kBody && converted.body() == nullptr) {
       return absl::InvalidArgumentError(absl::StrCat("attribute '", name, "' is no body"));
@@ -142,8 +179,8 @@ absl::StatusOr<AttributeMap> AttributeMap::Create(const AttributeSchema& schema,
       const std::string& choice = *converted.get<std::string>();
       if (std::find(def.choices.begin(), def.choices.end(), choice) == def.choices.end()) {
         return absl::InvalidArgumentError(
-            absl::StrCat("attribute '", name, "' is '", choice.substr(0, 64), "'; choices: ",
-                         absl::StrJoin(def.choices, ", ")));
+            absl::StrCat("attribute '", name, "' is '", choice.substr(0, 64),
+                         "'; choices: ", absl::StrJoin(def.choices, ", ")));
       }
     }
     map.values_[index] = std::move(converted);
@@ -151,23 +188,37 @@ absl::StatusOr<AttributeMap> AttributeMap::Create(const AttributeSchema& schema,
   for (size_t i = 0; i < defs.size(); ++i) {
     if (given[i]) continue;
     if (defs[i].required) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("attribute '", defs[i].name, "' (", AttributeTypeName(defs[i].type),
-                       ") is missing: ", defs[i].doc));
+      return absl::InvalidArgumentError(absl::StrCat("attribute '", defs[i].name, "' (",
+                                                     AttributeTypeName(defs[i].type),
+                                                     ") is missing: ", defs[i].doc));
     }
     map.values_[i] = defs[i].default_value;
   }
   return map;
 }
 
-std::string AttributeMap::ToString() const {
-  std::string text;
-  for (int i = 0; i < size(); ++i) {
+void AttributeMap::AppendTo(std::string* out, size_t most) const {
+  bool any = false;
+  for (int i = 0; i < size() && out->size() <= most; ++i) {
     const AttributeDef& def = schema_->defs()[i];
     if (!def.required && values_[i] == def.default_value) continue;
-    absl::StrAppend(&text, text.empty() ? "{" : ", ", def.name, "=", values_[i].ToString());
+    absl::StrAppend(out, any ? ", " : "{", def.name, "=");
+    values_[i].AppendTo(out, most);
+    any = true;
   }
-  return text.empty() ? text : text + "}";
+  if (any) *out += "}";
+}
+
+std::string AttributeMap::ToString() const {
+  std::string text;
+  AppendTo(&text, std::string::npos);
+  return text;
+}
+
+std::string AttributeMap::Shortened(size_t most) const {
+  std::string text;
+  AppendTo(&text, most);
+  return Cut(std::move(text), most);
 }
 
 }  // namespace tandem

@@ -50,7 +50,14 @@ absl::string_view AttributeTypeName(AttributeType type);
 class AttributeBody : public RefCounted {
  public:
   // One line that the parser of graphs reads: "(%0: f32[2]) { %1 = exp(%0) : f32[2]; return %1 }".
-  virtual std::string ToString() const = 0;
+  std::string ToString() const {
+    std::string text;
+    AppendTo(&text, std::string::npos);
+    return text;
+  }
+  // Appends that, but stops, wherever it is, soon after `out` has more than `most` bytes: bodies may
+  // be of any length, and messages show their beginning.
+  virtual void AppendTo(std::string* out, size_t most) const = 0;
   // By content.
   virtual bool Equals(const AttributeBody& other) const = 0;
   // Equal bodies have one hash.
@@ -64,22 +71,22 @@ class AttributeValue {
   using Doubles = std::vector<double>;
 
   AttributeValue() : value_(false) {}
-  AttributeValue(bool v) : value_(v) {}                    // NOLINT(google-explicit-constructor)
-  AttributeValue(int v) : value_(int64_t{v}) {}            // NOLINT(google-explicit-constructor)
-  AttributeValue(int64_t v) : value_(v) {}                 // NOLINT(google-explicit-constructor)
-  AttributeValue(double v) : value_(v) {}                  // NOLINT(google-explicit-constructor)
+  AttributeValue(bool v) : value_(v) {}                      // NOLINT(google-explicit-constructor)
+  AttributeValue(int v) : value_(int64_t{v}) {}              // NOLINT(google-explicit-constructor)
+  AttributeValue(int64_t v) : value_(v) {}                   // NOLINT(google-explicit-constructor)
+  AttributeValue(double v) : value_(v) {}                    // NOLINT(google-explicit-constructor)
   AttributeValue(const char* v) : value_(std::string(v)) {}  // NOLINT(google-explicit-constructor)
-  AttributeValue(std::string v) : value_(std::move(v)) {}  // NOLINT(google-explicit-constructor)
-  AttributeValue(DType v) : value_(v) {}                   // NOLINT(google-explicit-constructor)
-  AttributeValue(Ints v) : value_(std::move(v)) {}         // NOLINT(google-explicit-constructor)
-  AttributeValue(Doubles v) : value_(std::move(v)) {}      // NOLINT(google-explicit-constructor)
-  AttributeValue(const Dims& v)                            // NOLINT(google-explicit-constructor)
+  AttributeValue(std::string v) : value_(std::move(v)) {}    // NOLINT(google-explicit-constructor)
+  AttributeValue(DType v) : value_(v) {}                     // NOLINT(google-explicit-constructor)
+  AttributeValue(Ints v) : value_(std::move(v)) {}           // NOLINT(google-explicit-constructor)
+  AttributeValue(Doubles v) : value_(std::move(v)) {}        // NOLINT(google-explicit-constructor)
+  AttributeValue(const Dims& v)                              // NOLINT(google-explicit-constructor)
       : value_(Ints(v.begin(), v.end())) {}
   // Null: an op without a program, which no op accepts.
-  AttributeValue(Ref<const AttributeBody> v)               // NOLINT(google-explicit-constructor)
+  AttributeValue(Ref<const AttributeBody> v)  // NOLINT(google-explicit-constructor)
       : value_(Body{std::move(v)}) {}
   template <typename T, typename = std::enable_if_t<std::is_base_of_v<AttributeBody, T>>>
-  AttributeValue(const Ref<T>& v)                          // NOLINT(google-explicit-constructor)
+  AttributeValue(const Ref<T>& v)  // NOLINT(google-explicit-constructor)
       : AttributeValue(Ref<const AttributeBody>(v)) {}
 
   AttributeType type() const { return static_cast<AttributeType>(value_.index()); }
@@ -93,10 +100,12 @@ class AttributeValue {
     const Body* held = std::get_if<Body>(&value_);
     return held == nullptr ? nullptr : held->body.get();
   }
-  // true, -1, 0.5, "max", f32, [1,2], [0.5,1], a body in parentheses and braces. Doubles print so that they parse back exactly, always
-  // with a '.', 'e', "inf" or "nan", so that they are not read as integers; empty lists print with
-  // their type ("ints[]", "doubles[]").
+  // true, -1, 0.5, "max", f32, [1,2], [0.5,1], a body in parentheses and braces. Doubles print so
+  // that they parse back exactly, always with a '.', 'e', "inf" or "nan", so that they are not read
+  // as integers; empty lists print with their type ("ints[]", "doubles[]").
   std::string ToString() const;
+  // Appends that, but stops soon after `out` has more than `most` bytes.
+  void AppendTo(std::string* out, size_t most) const;
   friend bool operator==(const AttributeValue& a, const AttributeValue& b);
   template <typename H>
   friend H AbslHashValue(H h, const AttributeValue& v) {
@@ -124,7 +133,7 @@ struct AttributeDef {
   std::string name;
   AttributeType type = AttributeType::kInt;
   bool required = false;
-  AttributeValue default_value;  // of `type`; meaningless if required
+  AttributeValue default_value;      // of `type`; meaningless if required
   std::vector<std::string> choices;  // kString only: the allowed values; empty: any
   std::string doc;
 
@@ -184,6 +193,10 @@ class AttributeMap {
 
   // "{axis=1, keepdims=true}", defaults left out; "" if nothing is left.
   std::string ToString() const;
+  // Appends that, but stops soon after `out` has more than `most` bytes.
+  void AppendTo(std::string* out, size_t most) const;
+  // For messages: of a longer text the first `most` bytes, without a part of a character, and "…".
+  std::string Shortened(size_t most) const;
   friend bool operator==(const AttributeMap& a, const AttributeMap& b) {
     return a.schema_ == b.schema_ && a.values_ == b.values_;
   }

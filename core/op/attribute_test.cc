@@ -63,6 +63,29 @@ TEST(AttributeMap, EqualityAndHashGoByValue) {
   EXPECT_EQ(absl::HashOf(a), absl::HashOf(b));
 }
 
+TEST(AttributeMap, LongTextsAreCutWhereACharacterStarts) {
+  const AttributeMap short_one = *AttributeMap::Create(Schema(), {{"shape", Dims{1, 2}}});
+  const std::string text = short_one.ToString();
+  EXPECT_EQ(short_one.Shortened(text.size()), text);
+  EXPECT_EQ(short_one.Shortened(text.size() - 1), text.substr(0, text.size() - 1) + "…");
+  const AttributeMap long_one =
+      *AttributeMap::Create(Schema(), {{"shape", AttributeValue::Ints(1 << 20, 12345)}});
+  EXPECT_EQ(long_one.Shortened(512), long_one.ToString().substr(0, 512) + "…");
+  // Not all of it was printed.
+  std::string printed;
+  long_one.AppendTo(&printed, 512);
+  EXPECT_LT(printed.size(), 530);
+  // The name of an attribute in two characters of two bytes: whatever is cut, no half of one is left.
+  const AttributeSchema names({AttributeDef::Optional("éé", 0, "")});
+  const AttributeMap map = *AttributeMap::Create(names, {{"éé", 1}});
+  EXPECT_EQ(map.ToString(), "{éé=1}");
+  EXPECT_EQ(map.Shortened(5), "{éé…");
+  EXPECT_EQ(map.Shortened(4), "{é…");
+  EXPECT_EQ(map.Shortened(3), "{é…");
+  EXPECT_EQ(map.Shortened(2), "{…");
+  EXPECT_EQ(map.Shortened(0), "…");
+}
+
 TEST(AttributeValue, DoublesPrintSoThatTheyParseBack) {
   for (double value : {0.0, -0.0, 1.0, 0.1, 1e300, 5e-324, 1.0 / 3, -2.5e-7}) {
     const std::string text = AttributeValue(value).ToString();

@@ -5,7 +5,6 @@
 
 #include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "tandem/core/base/status_macros.h"
 
 namespace tandem {
@@ -25,8 +24,6 @@ bool IsElementwiseStep(const OpBody::Step& step) {
   const OpBody* body = BodyOf(*step.op, step.attrs);
   return body != nullptr && body->is_elementwise();
 }
-
-void AppendValue(std::string* out, int32_t value) { absl::StrAppend(out, "%", value); }
 
 }  // namespace
 
@@ -164,25 +161,37 @@ absl::StatusOr<TensorList> OpBody::Run(absl::Span<const Tensor> inputs, Invoker&
   return outputs;
 }
 
-std::string OpBody::ToString() const {
-  std::string text = "(";
-  for (int32_t i = 0; i < num_inputs_; ++i) {
-    absl::StrAppend(&text, i == 0 ? "%" : ", %", i, ": ", specs_[i].ToString());
+void OpBody::AppendTo(std::string* out, size_t most) const {
+  const auto full = [out, most] { return out->size() > most; };
+  const auto append_values = [&](const auto& values) {
+    for (size_t i = 0; i < values.size() && !full(); ++i) {
+      absl::StrAppend(out, i == 0 ? "%" : ", %", values[i]);
+    }
+  };
+  *out += "(";
+  for (int32_t i = 0; i < num_inputs_ && !full(); ++i) {
+    absl::StrAppend(out, i == 0 ? "%" : ", %", i, ": ", specs_[i].ToString());
   }
-  text += ") { ";
+  *out += ") { ";
   for (const Step& step : steps_) {
-    const std::string attrs = step.attrs.ToString();
-    for (int32_t i = 0; i < step.num_outputs; ++i) {
-      absl::StrAppend(&text, i == 0 ? "%" : ", %", step.first_output + i);
+    if (full()) return;
+    for (int32_t i = 0; i < step.num_outputs && !full(); ++i) {
+      absl::StrAppend(out, i == 0 ? "%" : ", %", step.first_output + i);
     }
-    absl::StrAppend(&text, " = ", step.op->name, "(", absl::StrJoin(step.inputs, ", ", AppendValue),
-                    ")", attrs.empty() ? "" : " ", attrs, " : ");
-    for (int32_t i = 0; i < step.num_outputs; ++i) {
-      absl::StrAppend(&text, i == 0 ? "" : ", ", specs_[step.first_output + i].ToString());
+    absl::StrAppend(out, " = ", step.op->name, "(");
+    append_values(step.inputs);
+    *out += ") ";
+    const size_t before = out->size();
+    step.attrs.AppendTo(out, most);
+    *out += out->size() == before ? ": " : " : ";
+    for (int32_t i = 0; i < step.num_outputs && !full(); ++i) {
+      absl::StrAppend(out, i == 0 ? "" : ", ", specs_[step.first_output + i].ToString());
     }
-    text += "; ";
+    *out += "; ";
   }
-  return absl::StrCat(text, "return ", absl::StrJoin(outputs_, ", ", AppendValue), " }");
+  *out += "return ";
+  append_values(outputs_);
+  *out += " }";
 }
 
 bool OpBody::Equals(const AttributeBody& other) const {

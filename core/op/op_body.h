@@ -101,7 +101,7 @@ class OpBody final : public AttributeBody {
   // after its last use.
   absl::StatusOr<TensorList> Run(absl::Span<const Tensor> inputs, Invoker& invoker) const;
 
-  std::string ToString() const override;
+  void AppendTo(std::string* out, size_t most) const override;
   bool Equals(const AttributeBody& other) const override;
   size_t Hash() const override { return hash_; }
 

@@ -98,6 +98,25 @@ TEST_F(OpBodyTest, Text) {
   EXPECT_EQ(Attrs(call_, {{"body", Chain()}}).ToString(), "{body=" + Chain()->ToString() + "}");
 }
 
+TEST_F(OpBodyTest, TextStopsAtALimit) {
+  OpBody::Builder builder({kVector});
+  int32_t value = 0;
+  for (int i = 0; i < 10000; ++i) value = *builder.Add(scale_, {}, {value});
+  const Ref<const OpBody> body = *builder.Finish({value});
+  const std::string text = body->ToString();
+  EXPECT_GT(text.size(), 200000);
+  std::string beginning = "body ";
+  body->AppendTo(&beginning, 512);
+  EXPECT_GT(beginning.size(), 512);
+  EXPECT_LT(beginning.size(), 600);
+  EXPECT_EQ(beginning.substr(0, 512), ("body " + text).substr(0, 512));
+  // In a message about a use of it.
+  const TensorSpec wrong = {DType::kF32, {4}};
+  const auto specs = InferSpecs(call_, Attrs(call_, {{"body", body}}), {&wrong, &wrong});
+  ASSERT_FALSE(specs.ok());
+  EXPECT_LT(specs.status().message().size(), 1024) << specs.status();
+}
+
 TEST_F(OpBodyTest, EqualityAndHashAreThoseOfTheContent) {
   EXPECT_TRUE(Chain()->Equals(*Chain()));
   EXPECT_EQ(Chain()->Hash(), Chain()->Hash());

@@ -33,7 +33,8 @@ std::string InputName(const OpDef& op, int i) {
 absl::Status CheckArity(const InferContext& context) {
   const OpDef& op = context.op();
   const int declared = static_cast<int>(op.inputs.size());
-  const bool fits = op.variadic ? context.num_inputs() >= declared : context.num_inputs() == declared;
+  const bool fits =
+      op.variadic ? context.num_inputs() >= declared : context.num_inputs() == declared;
   if (fits) return absl::OkStatus();
   return context.Error(absl::StrCat("takes ", op.variadic ? "at least " : "", declared,
                                     declared == 1 ? " input, " : " inputs, ", context.num_inputs(),
@@ -56,12 +57,7 @@ absl::Status InferContext::Error(absl::string_view rule, absl::string_view hint)
   }
   // A body may be of any length.
   constexpr size_t kMostAttributes = 512;
-  std::string attrs = attrs_.ToString();
-  if (attrs.size() > kMostAttributes) {
-    attrs.resize(kMostAttributes);
-    attrs += "…";
-  }
-  absl::StrAppend(&text, ")", attrs, ": ", rule);
+  absl::StrAppend(&text, ")", attrs_.Shortened(kMostAttributes), ": ", rule);
   if (!hint.empty()) absl::StrAppend(&text, "; ", hint);
   return absl::InvalidArgumentError(text);
 }
@@ -83,9 +79,9 @@ absl::StatusOr<SpecList> InferSpecs(const OpDef& op, const AttributeMap& attrs,
   TANDEM_ASSIGN_OR_RETURN(SpecList specs, op.infer(context));
   for (const TensorSpec& spec : specs) {
     if (absl::Status status = spec.shape.Validate(); !status.ok()) {
-      return absl::Status(status.code(),
-                          context.Error(absl::StrCat("its result would not fit: ",
-                                                     status.message())).message());
+      return absl::Status(
+          status.code(),
+          context.Error(absl::StrCat("its result would not fit: ", status.message())).message());
     }
   }
   return specs;
@@ -153,10 +149,9 @@ absl::StatusOr<const OpDef*> OpRegistry::Get(absl::string_view name) const {
       best = op->name;
     }
   }
-  return absl::NotFoundError(
-      absl::StrCat("no op '", shown, "'",
-                   best.empty() ? "" : absl::StrCat("; did you mean '", best, "'?"),
-                   ops_.empty() ? " (no ops are registered: call RegisterStandardOps)" : ""));
+  return absl::NotFoundError(absl::StrCat(
+      "no op '", shown, "'", best.empty() ? "" : absl::StrCat("; did you mean '", best, "'?"),
+      ops_.empty() ? " (no ops are registered: call RegisterStandardOps)" : ""));
 }
 
 std::vector<const OpDef*> OpRegistry::ops() const {
