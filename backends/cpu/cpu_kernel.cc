@@ -12,18 +12,20 @@ absl::Status RecordCpuDispatch(const CpuProgram& program, absl::Span<const std::
                                absl::Span<const BufferView> outputs, const BufferView& workspace) {
   const bool has_workspace = workspace.buffer != nullptr || workspace.is_slot();
   const size_t count = inputs.size() + outputs.size() + has_workspace;
-  if (count > 64) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "kernel '", program.name(), "' has ", inputs.size(), " inputs and ", outputs.size(),
-        " outputs; one dispatch takes 64 buffers. Split the op, or record several dispatches"));
+  if (count > kMaxBindings) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("kernel '", program.name(), "' has ", inputs.size(), " inputs and ",
+                     outputs.size(), " outputs; one dispatch takes ", kMaxBindings,
+                     " buffers. Split the op, or record several dispatches"));
   }
-  // Raw storage: to initialise 64 views would cost more than a small kernel.
+  // Raw storage: to initialise all views would cost more than a small kernel.
   static_assert(std::is_trivially_copyable_v<BufferView>);
-  alignas(BufferView) std::byte storage[64 * sizeof(BufferView)];
+  alignas(BufferView) std::byte storage[kMaxBindings * sizeof(BufferView)];
   auto* bindings = reinterpret_cast<BufferView*>(storage);
   BufferView* end = std::uninitialized_copy(inputs.begin(), inputs.end(), bindings);
   end = std::uninitialized_copy(outputs.begin(), outputs.end(), end);
   if (has_workspace) std::uninitialized_copy_n(&workspace, 1, end);
+  static_assert(kMaxBindings <= 64, "reads and writes are masks");
   // Shifts of at most 64 bits in two steps: a shift by the full width is undefined.
   const uint64_t all = count == 0 ? 0 : ~uint64_t{0} >> (64 - count);
   const uint64_t input_mask = inputs.empty() ? 0 : ~uint64_t{0} >> (64 - inputs.size());

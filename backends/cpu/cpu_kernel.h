@@ -53,8 +53,11 @@ T* At(std::byte* bytes, int64_t offset = 0) {
 // The instruction set that kernels for `device`, which must be a CPU, may use.
 inline Isa IsaOf(const Device& device) { return static_cast<const CpuDevice&>(device).isa(); }
 
+// What one dispatch binds at most.
+constexpr size_t kMaxBindings = 64;
+
 // Records one dispatch whose bindings are the inputs (read), the outputs (written) and, if it has a
-// size, the workspace (both). INVALID_ARGUMENT if there are more than 64 of them.
+// size, the workspace (both). INVALID_ARGUMENT if there are more than kMaxBindings of them.
 absl::Status RecordCpuDispatch(const CpuProgram& program, absl::Span<const std::byte> constants,
                                CommandRecorder& recorder, absl::Span<const BufferView> inputs,
                                absl::Span<const BufferView> outputs, const BufferView& workspace);

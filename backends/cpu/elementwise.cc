@@ -183,8 +183,10 @@ bool Supports(const KernelRequest& request) {
   if (request.outputs.size() != 1 || !IsElementwise(request.op, request.attrs)) return false;
   const OpBody* body = BodyOf(request.op, request.attrs);
   if (body == nullptr) return request.inputs.size() == request.op.inputs.size();
-  // A body of any length may come from a file: it has one program if that can be made.
+  // A body of any length and width may come from a file: it has one program if that can be made and
+  // one dispatch binds its inputs and its output.
   return request.inputs.size() == static_cast<size_t>(body->num_inputs()) &&
+         request.inputs.size() + 1 <= kMaxBindings &&
          ProgramOf(request,
                    UniformMask(GeometriesOf(request.inputs, request.outputs[0].spec.shape)),
                    IsaOf(request.device))

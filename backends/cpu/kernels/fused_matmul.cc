@@ -231,6 +231,8 @@ absl::StatusOr<Ref<const PreparedKernel>> Prepare(const KernelRequest& request) 
 // Whether operands are computed in the dtype that they are stored in, which may lie anywhere; others
 // are converted, and have to be contiguous.
 bool Supports(const KernelRequest& request, bool direct) {
+  // The output is bound, too, and perhaps a workspace.
+  if (request.inputs.size() + 2 > kMaxBindings) return false;
   const absl::StatusOr<Ref<const OpBody>> body = MatmulBody(request);
   if (!body.ok() || *body == nullptr) return false;
   const DType dtype = (*body)->spec((*body)->steps()[0].first_output).dtype;
