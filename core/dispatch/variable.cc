@@ -1,5 +1,7 @@
 #include "tandem/core/dispatch/variable.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 namespace tandem {
@@ -15,13 +17,16 @@ absl::Status Variable::Set(const Tensor& value) {
                                                    value.Describe(),
                                                    "; inside a trace write it with WriteVariable"));
   }
+  // Released without the lock: a value may own, through its tape, who observes this variable.
+  Tensor old;
   Observers observers;
-  {
-    LightMutexLock lock(&mutex_);
-    value_ = value.defined() ? WithMeta(value) : value;
-    observers.swap(observers_);
+  absl::InlinedVector<Ref<const RefCounted>, 1> given_up;
+  LightMutexLock lock(&mutex_);
+  old = std::exchange(value_, value.defined() ? WithMeta(value) : value);
+  observers.swap(observers_);
+  for (const Ref<VariableObserver>& observer : observers) {
+    given_up.push_back(observer->OnChange());
   }
-  for (const Ref<VariableObserver>& observer : observers) observer->OnChange();
   return absl::OkStatus();
 }
 

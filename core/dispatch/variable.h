@@ -28,9 +28,10 @@ namespace tandem {
 // them changes.
 class VariableObserver : public RefCounted {
  public:
-  // A variable that was observed has another value now. From the thread that called Set, which holds
-  // no lock.
-  virtual void OnChange() = 0;
+  // A variable that was observed has another value now. Comes before anybody can see that value,
+  // with the variable locked, so it must be short and use no variable; what it gives up it returns,
+  // to be released when the lock is.
+  virtual Ref<const RefCounted> OnChange() = 0;
 };
 
 class Variable : public RefCounted {

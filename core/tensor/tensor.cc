@@ -296,13 +296,13 @@ absl::StatusOr<Tensor> CopyToDevice(const Tensor& tensor, Device& device) {
   if (tensor.is_symbolic()) return tensor.symbol()->ValueError("copying to another device");
   if (tensor.device() == &device && tensor.is_contiguous()) return tensor;
   const int64_t bytes = tensor.spec().num_bytes();
-  TANDEM_RETURN_IF_ERROR(CheckHostMemory(bytes));
   TANDEM_ASSIGN_OR_RETURN(Tensor copy, Tensor::Empty(tensor.spec(), device));
   if (bytes == 0) return copy;
   if (tensor.device() == &device) {
     TANDEM_ASSIGN_OR_RETURN(const bool copied, CopyRuns(tensor, *copy.buffer()));
     if (copied) return copy;
   }
+  TANDEM_RETURN_IF_ERROR(CheckHostMemory(bytes));
   const BufferView to = BufferView::Of(*copy.buffer(), 0, bytes);
   if (copy.buffer()->host_visible()) {
     TANDEM_ASSIGN_OR_RETURN(std::byte* const host, copy.buffer()->Map());

@@ -42,11 +42,10 @@ class WeightBinding : public VariableObserver {
     LightMutexLock lock(&mutex_);  // `bound`, which may be an older one now, outlives it
     if (generation == generation_) std::swap(bound_, bound);
   }
-  void OnChange() override {
-    Ref<const BoundInputs> old;  // let go of without the lock
+  Ref<const RefCounted> OnChange() override {
     LightMutexLock lock(&mutex_);
     ++generation_;
-    std::swap(old, bound_);
+    return std::exchange(bound_, nullptr);
   }
 
  private:

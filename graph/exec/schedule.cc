@@ -220,12 +220,22 @@ class Scheduler {
     }
     // The same choice as the eager interpreter makes, which is why both give the same bits.
     const KernelRequest request{*node.op, node.attrs, in_layouts, out_layouts, device_};
-    const KernelDef* const kernel = KernelRegistry::Global().Find(request);
+    const KernelDef* kernel = KernelRegistry::Global().Find(request);
+    const bool as_they_lie = kernel != nullptr && kernel->strided_inputs;
     if (kernel == nullptr) {
-      return absl::UnimplementedError(absl::StrCat("no kernel on ", device_.id().ToString(),
-                                                   " takes the layouts of its inputs"));
+      // Lowering found one for contiguous inputs, and kept the node for its sake.
+      LayoutList contiguous;
+      for (const TensorLayout& layout : in_layouts) {
+        contiguous.push_back(TensorLayout::Contiguous(layout.spec));
+      }
+      kernel =
+          KernelRegistry::Global().Find({*node.op, node.attrs, contiguous, out_layouts, device_});
     }
-    if (!kernel->strided_inputs) {
+    if (kernel == nullptr) {
+      return absl::UnimplementedError(
+          absl::StrCat("no kernel on ", device_.id().ToString(), " takes its inputs"));
+    }
+    if (!as_they_lie) {
       for (size_t i = 0; i < inputs.size(); ++i) {
         const int64_t start = in_layouts[i].offset * DTypeSize(in_layouts[i].spec.dtype);
         if (in_layouts[i].is_contiguous() && start % device_.info().alignment == 0) {

@@ -138,6 +138,7 @@ INSTANTIATE_TEST_SUITE_P(Networks, VulkanTrainingTest, testing::ValuesIn(Network
 
 class VulkanRandomTest : public VulkanTest {};
 
+// R20
 TEST_F(VulkanRandomTest, DropoutMasksAreTheCpus) {
   for (const int64_t size : {1, 3, 64, 1000, 4099}) {
     for (const bool compiled : {false, true}) {

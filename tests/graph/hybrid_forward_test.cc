@@ -136,6 +136,26 @@ TEST_F(HybridForwardTest, StridedInputs) {
   ExpectSameBits((*actual)[0], (*expected)[0]);
 }
 
+// One element that stands for many is a constant to the CPU's programs, of which there is room for
+// some hundred only: a chain that has more of them gets contiguous elements.
+TEST_F(HybridForwardTest, AChainThatNoKernelTakesAsItsInputsLie) {
+  const HybridFunction::Body body = [](absl::Span<const Tensor> in) -> absl::StatusOr<TensorList> {
+    TANDEM_ASSIGN_OR_RETURN(const Tensor x, Op("broadcast_to", {in[0]}, {{"shape", Dims{64}}}));
+    Tensor y = x;
+    for (int i = 0; i < 46; ++i) {
+      TANDEM_ASSIGN_OR_RETURN(
+          y, Op(i % 2 == 0 ? "pow" : "gelu", i % 2 == 0 ? std::vector{y, x} : std::vector{y}));
+    }
+    return TensorList{y};
+  };
+  const Tensor x = Array({1.5f}, {1});
+  Ref<HybridFunction> net = Hybrid(body, StaticOptions());
+  const auto y = Call(*net, {&x, 1});
+  ASSERT_TRUE(y.ok()) << y.status();
+  ExpectSameBits((*y)[0], (*body({&x, 1}))[0]);
+  EXPECT_THAT(net->Explain().ToText(), HasSubstr("made contiguous"));
+}
+
 // An identity makes a strided value contiguous, which a kernel may notice.
 TEST_F(HybridForwardTest, IdentitiesOfViewsKeepTheirBits) {
   const Tensor w = Random({5, 301});

@@ -20,6 +20,8 @@ class VulkanFusionTest : public HybridFixture {
   void SetUp() override {
     static const auto& opened = *new absl::StatusOr<Device*>([]() -> absl::StatusOr<Device*> {
       BackendRegistry& backends = BackendRegistry::Global();
+      // Shaders that bind no more than every device does.
+      TANDEM_RETURN_IF_ERROR(backends.SetOption("vulkan", "disable", "many_buffers"));
       TANDEM_RETURN_IF_ERROR(backends.SetOption("vulkan", "validation", "sync"));
       return backends.Open("vulkan:0");
     }());
@@ -148,6 +150,23 @@ TEST_F(VulkanFusionTest, LeavesWhatWouldNotBeTheSame) {
                   },
                   {Random({2, 3}), Random({3, 4}), Random({4})}),
               Not(HasSubstr("fused_matmul")));
+}
+
+TEST_F(VulkanFusionTest, ChainsReadNoMoreThanAShaderBinds) {
+  const auto sum = [](int inputs) {
+    return [inputs](absl::Span<const Tensor> in) -> absl::StatusOr<TensorList> {
+      Tensor y = in[0];
+      for (int i = 1; i < inputs; ++i) {
+        TANDEM_ASSIGN_OR_RETURN(y, Op("add", {y, in[i]}));
+      }
+      return TensorList{y};
+    };
+  };
+  std::vector<Tensor> inputs;
+  for (int i = 0; i < 7; ++i) inputs.push_back(Random({5}));
+  EXPECT_THAT(Check(sum(6), {inputs.begin(), inputs.begin() + 6}),
+              HasSubstr("fused(add, add, add, add, add)"));
+  EXPECT_THAT(Check(sum(7), inputs), Not(HasSubstr("add, add, add, add, add, add")));
 }
 
 TEST_F(VulkanFusionTest, ChainsAreOneShader) {

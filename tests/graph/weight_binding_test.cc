@@ -10,7 +10,10 @@ namespace {
 
 class CountingObserver final : public VariableObserver {
  public:
-  void OnChange() override { ++changes; }
+  Ref<const RefCounted> OnChange() override {
+    ++changes;
+    return nullptr;
+  }
   int changes = 0;
 };
 
@@ -158,6 +161,36 @@ TEST_F(WeightBindingTest, ThreadsRunWhileAWeightChanges) {
       if (First(Call(*scale, {&x, 1})) != 3 * value) ++wrong;
     }
     done = true;
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0);
+  }
+}
+
+// Whoever has set a weight sees that one at his next call, or a later one of somebody else's.
+TEST_F(WeightBindingTest, WritersSeeWhatTheyWrote) {
+  constexpr int kWriters = 3, kWrites = 400;
+  for (const HybridOptions& options : modes_) {
+    const auto w = MakeVariable("w", Array({0, 0}, {2}), /*grad=*/false);
+    const auto scale = Scale(w, options);
+    const Tensor one = Array({1, 1}, {2});
+    EXPECT_EQ(First(Call(*scale, {&one, 1})), 0);
+    std::atomic<int> finished[kWriters] = {};
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> threads;
+    for (int writer = 0; writer < kWriters; ++writer) {
+      threads.emplace_back([&, writer] {
+        for (int i = 1; i <= kWrites; ++i) {
+          int before[kWriters];
+          for (int other = 0; other < kWriters; ++other) before[other] = finished[other];
+          const float value = static_cast<float>(writer * kWrites + i);
+          if (!w->Set(Array({value, value}, {2})).ok()) ++wrong;
+          const int seen = static_cast<int>(First(Call(*scale, {&one, 1})));
+          const int from = (seen - 1) / kWrites, number = (seen - 1) % kWrites + 1;
+          if (seen < 1 || (from == writer ? number != i : number < before[from])) ++wrong;
+          finished[writer] = i;
+        }
+      });
+    }
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(wrong, 0);
   }

@@ -26,6 +26,7 @@ constexpr Feature kFeatures[] = {
     {"cooperative_matrix", &Capabilities::cooperative_matrix},
     {"push_descriptors", &Capabilities::push_descriptors},
     {"unified_memory", &Capabilities::unified_memory},
+    {"many_buffers", &Capabilities::many_buffers},
 };
 
 }  // namespace
@@ -55,6 +56,7 @@ absl::Status DisableFeatures(absl::string_view names, Capabilities* capabilities
     capabilities->*found->field = false;
   }
   if (!capabilities->push_descriptors) capabilities->max_push_descriptors = 0;
+  if (!capabilities->many_buffers) capabilities->max_storage_buffers = kRequiredStorageBuffers;
   if (!capabilities->subgroups) capabilities->subgroup_size = 1;
   return absl::OkStatus();
 }

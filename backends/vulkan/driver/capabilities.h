@@ -18,6 +18,10 @@
 
 namespace tandem::vulkan_backend {
 
+// Storage buffers that a shader must be able to bind: what single ops need, rounded up. (Vulkan asks
+// for 4 only, drivers offer from 16 up.)
+inline constexpr uint32_t kRequiredStorageBuffers = 8;
+
 struct Capabilities {
   // Optional features; the option's name is the field's.
   bool float64 = false;             // shaderFloat64
@@ -29,16 +33,17 @@ struct Capabilities {
   bool cooperative_matrix = false;  // VK_NV_cooperative_matrix, f16 in and f32 out, 16x16x16
   bool push_descriptors = false;    // VK_KHR_push_descriptor
   bool unified_memory = false;      // host and device share their memory, so the host sees all
+  bool many_buffers = false;  // more than kRequiredStorageBuffers in a shader: for long fusions
 
   // Limits.
   uint32_t subgroup_size = 1;
   uint32_t max_workgroup_invocations = 128;
   uint32_t shared_memory_bytes = 16384;
   uint32_t max_push_descriptors = 0;
-  uint32_t max_storage_buffers = 4;  // of one shader
-  int64_t max_storage_range = 1 << 27;  // bytes of one binding
-  uint32_t storage_alignment = 256;     // bytes, of a binding's offset
-  bool is_cpu = false;                  // a software driver: prefer few, long work groups
+  uint32_t max_storage_buffers = kRequiredStorageBuffers;  // of one shader
+  int64_t max_storage_range = 1 << 27;                     // bytes of one binding
+  uint32_t storage_alignment = 256;                        // bytes, of a binding's offset
+  bool is_cpu = false;  // a software driver: prefer few, long work groups
   // What shaders may ask for of f32, and of f64 where there is f64: NaN, infinities and the sign of
   // zero kept (shaderSignedZeroInfNanPreserve), subnormal numbers kept (shaderDenormPreserve).
   bool keeps_nan = false;

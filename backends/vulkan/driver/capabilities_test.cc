@@ -15,21 +15,25 @@ Capabilities Some() {
   c.float64 = c.storage8 = c.subgroups = c.push_descriptors = c.unified_memory = true;
   c.subgroup_size = 32;
   c.max_push_descriptors = 16;
+  c.many_buffers = true;
+  c.max_storage_buffers = 64;
   return c;
 }
 
 TEST(CapabilitiesTest, NamesWhatIsThere) {
-  EXPECT_THAT(FeatureNames(Some()), ElementsAre("float64", "storage8", "subgroups",
-                                                "push_descriptors", "unified_memory"));
+  EXPECT_THAT(FeatureNames(Some()),
+              ElementsAre("float64", "storage8", "subgroups", "push_descriptors", "unified_memory",
+                          "many_buffers"));
 }
 
 TEST(CapabilitiesTest, SwitchesOff) {
   Capabilities c = Some();
   ASSERT_TRUE(DisableFeatures("", &c).ok());
-  EXPECT_EQ(FeatureNames(c).size(), 5);
-  ASSERT_TRUE(DisableFeatures("subgroups, storage8,float16,unified_memory", &c).ok());
+  EXPECT_EQ(FeatureNames(c).size(), 6);
+  ASSERT_TRUE(DisableFeatures("subgroups, storage8,float16,unified_memory,many_buffers", &c).ok());
   EXPECT_THAT(FeatureNames(c), ElementsAre("float64", "push_descriptors"));
   EXPECT_EQ(c.subgroup_size, 1);
+  EXPECT_EQ(c.max_storage_buffers, kRequiredStorageBuffers);
   EXPECT_EQ(c.max_push_descriptors, 16);
   ASSERT_TRUE(DisableFeatures("push_descriptors", &c).ok());
   EXPECT_EQ(c.max_push_descriptors, 0);

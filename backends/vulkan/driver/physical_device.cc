@@ -164,6 +164,7 @@ void QueryProperties(const InstanceFunctions& vk, PhysicalDevice* device) {
   c.shared_memory_bytes = p.limits.maxComputeSharedMemorySize;
   c.max_push_descriptors = c.push_descriptors ? push_descriptor.maxPushDescriptors : 0;
   c.max_storage_buffers = p.limits.maxPerStageDescriptorStorageBuffers;
+  c.many_buffers = c.max_storage_buffers > kRequiredStorageBuffers;
   c.max_storage_range = p.limits.maxStorageBufferRange;
   c.storage_alignment = static_cast<uint32_t>(p.limits.minStorageBufferOffsetAlignment);
   c.is_cpu = p.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
@@ -201,6 +202,12 @@ absl::StatusOr<PhysicalDevice> Query(const InstanceFunctions& vk, VkPhysicalDevi
   device.portability_subset = extensions.Has(kPortabilitySubset);
   QueryFeatures(vk, extensions, &device);
   QueryProperties(vk, &device);
+  if (device.capabilities.max_storage_buffers < kRequiredStorageBuffers) {
+    return absl::UnavailableError(
+        absl::StrCat(properties.properties.deviceName, ": a shader binds ",
+                     device.capabilities.max_storage_buffers, " storage buffers, ",
+                     kRequiredStorageBuffers, " are needed"));
+  }
   auto memory = VkStruct<VkPhysicalDeviceMemoryProperties2>(
       VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2);
   vk.GetPhysicalDeviceMemoryProperties2(handle, &memory);

@@ -43,8 +43,9 @@ float Erf(float x) {
 
 // 1 / (1 + e^-x) without overflow.
 float Sigmoid(float x) {
-  const float e = Exp(-abs(x));
-  return (x < 0.0 ? e : 1.0) / (1.0 + e);
+  precise const float e = Exp(-abs(x));
+  precise const float y = (x < 0.0 ? e : 1.0) / (1.0 + e);
+  return y;
 }
 
 float Activate(float x) {

@@ -82,7 +82,9 @@ void Put(uint row, uint column, T sum) {
     return;
   }
   if (BIAS != BIAS_NONE) {
-    sum += Widen(bias_elements[p.bias_offset + p.bias_step * (BIAS == BIAS_ROW ? row : column)]);
+    const uint bias_at = p.bias_offset + p.bias_step * (BIAS == BIAS_ROW ? row : column);
+    precise const T biased = sum + Widen(bias_elements[bias_at]);
+    sum = biased;
   }
   out_elements[at] = Narrow(Activate(sum));
 }

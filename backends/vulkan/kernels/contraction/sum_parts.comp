@@ -26,7 +26,9 @@ void main() {
   T sum = part_sums[i];
   for (uint part = 1u; part < p.parts; ++part) sum += part_sums[part * p.elements + i];
   if (BIAS != BIAS_NONE) {
-    sum += Widen(bias[p.bias_offset + p.bias_step * (i / p.bias_repeats % p.bias_elements)]);
+    const uint bias_at = p.bias_offset + p.bias_step * (i / p.bias_repeats % p.bias_elements);
+    precise const T biased = sum + Widen(bias[bias_at]);
+    sum = biased;
   }
   result[i] = Narrow(Activate(sum));
 }
