@@ -62,8 +62,8 @@ inline constexpr int kMaxPushConstants = 128;
 
 // The parameters are 32-bit words in this order: the number of elements; of each input the first
 // element (from the start of its binding); of the dimensions 1 … rank-1 the size and the multiplier
-// and shift that divide by it (kernels/fast_divide.h); of each strided input its steps in elements, `rank`
-// of them. With whole_vectors the size of the last dimension is a quarter of the real one.
+// and shift that divide by it (shaders/fast_divide.h); of each strided input its steps in elements,
+// `rank` of them. With whole_vectors the size of the last dimension is a quarter of the real one.
 int NumParameters(const ElementwiseVariant& variant);
 
 // Whether the device computes with all types that appear in it. (An element that is only moved has

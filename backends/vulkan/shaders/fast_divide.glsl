@@ -1,5 +1,5 @@
 // Division by a number that is the same for a whole dispatch, without dividing: the multiplier and
-// the shift come from the host (kernels/fast_divide.h, which says why it is right).
+// the shift come from the host (fast_divide.h, which says why it is right).
 //
 //   uint row = Divide(element, columns);
 //   uint column = element - row * columns.divisor;

@@ -2,7 +2,7 @@
 // With COLUMNS, neighbouring items are neighbouring lines, otherwise inner is 1 or lines lie far
 // apart.
 //
-// The push constants of the shader start with struct LineConstants of kernels/lane_plan.h. Include
+// The push constants of the shader start with struct LineConstants of kernels/reduction/lane_plan.h. Include
 // after lanes.glsl.
 #ifndef TANDEM_LINE_GLSL
 #define TANDEM_LINE_GLSL

@@ -1,7 +1,7 @@
 // How a product of matrices is cut into work groups: the plan that matmul and the convolutions share.
 //
 // Every product here is out[row, column] = sum over k of left[row, k] * right[k, column]. Three ways
-// to sum (shaders/contraction*.glsl), whose sizes are specialization constants:
+// to sum (contraction_*.glsl), whose sizes are specialization constants:
 //
 //   tile     both operands staged in shared memory, a register tile a thread; for large products
 //   columns  a thread for each column and a few rows; for few rows, and on drivers that run on a CPU
@@ -36,7 +36,7 @@
 
 namespace tandem::vulkan_backend {
 
-// What follows the sum, in the same pass. The numbers are those of shaders/epilogue.glsl.
+// What follows the sum, in the same pass. The numbers are those of epilogue.glsl.
 struct Epilogue {
   enum class Bias : uint32_t { kNone = 0, kColumn = 1, kRow = 2 };
   // As the ops of these names; kGeluTanh is gelu with approximate="tanh".

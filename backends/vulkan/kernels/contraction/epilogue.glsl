@@ -1,10 +1,10 @@
 // What may follow a sum before it is stored: a bias, then an activation, both specialization
 // constants, so that a program without them has no code for them. Include after common.glsl.
 //
-// The numbers are those of Epilogue in kernels/contraction.h. Only f32 has activations other than
+// The numbers are those of Epilogue in contraction.h. Only f32 has activations other than
 // relu. They round as the ops of the same names do when those run by themselves.
-#ifndef TANDEM_BACKENDS_VULKAN_SHADERS_EPILOGUE_GLSL_
-#define TANDEM_BACKENDS_VULKAN_SHADERS_EPILOGUE_GLSL_
+#ifndef TANDEM_BACKENDS_VULKAN_KERNELS_CONTRACTION_EPILOGUE_GLSL_
+#define TANDEM_BACKENDS_VULKAN_KERNELS_CONTRACTION_EPILOGUE_GLSL_
 
 layout(constant_id = 12) const uint BIAS = 0;
 layout(constant_id = 13) const uint ACTIVATION = 0;
@@ -73,4 +73,4 @@ T Activate(T x) { return ACTIVATION == 1u && x < ZERO ? ZERO : x; }
 
 #endif
 
-#endif  // TANDEM_BACKENDS_VULKAN_SHADERS_EPILOGUE_GLSL_
+#endif  // TANDEM_BACKENDS_VULKAN_KERNELS_CONTRACTION_EPILOGUE_GLSL_
