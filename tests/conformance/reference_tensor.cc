@@ -183,14 +183,19 @@ std::string CompareBits(const Tensor& expected, const Tensor& actual) {
        {expected.CopyToHost(absl::MakeSpan(a)), actual.CopyToHost(absl::MakeSpan(b))}) {
     if (!status.ok()) return status.ToString();
   }
-  const auto difference = std::mismatch(a.begin(), a.end(), b.begin());
-  if (difference.first == a.end()) return "";
-  const int64_t element = (difference.first - a.begin()) / DTypeSize(expected.dtype());
+  if (a == b) return "";
   const auto x = ReadValues(expected);
   const auto y = ReadValues(actual);
   if (!x.ok() || !y.ok()) return "cannot be read";
-  return absl::StrFormat("differ at %s: %.21Lg and %.21Lg", At(expected.shape(), element),
-                         (*x)[element], (*y)[element]);
+  const int64_t size = DTypeSize(expected.dtype());
+  for (size_t i = 0; i < x->size(); ++i) {
+    if (std::equal(a.begin() + i * size, a.begin() + (i + 1) * size, b.begin() + i * size))
+      continue;
+    if (std::isnan((*x)[i]) && std::isnan((*y)[i])) continue;
+    return absl::StrFormat("differ at %s: %.21Lg and %.21Lg", At(expected.shape(), i), (*x)[i],
+                           (*y)[i]);
+  }
+  return "";
 }
 
 }  // namespace tandem::conformance

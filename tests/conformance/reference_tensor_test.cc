@@ -62,6 +62,14 @@ TEST(ReferenceTensorTest, TellsSpecsAndBitsApart) {
   EXPECT_EQ(Compare(RefTensor::Of(DType::kF32, {1}), minus_zero), "");
   EXPECT_NE(CompareBits(zero, minus_zero), "");
   EXPECT_EQ(CompareBits(zero, zero), "");
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Tensor nans = *Tensor::FromVector<float>({nan, 1.0f}, {2}, device);
+  const Tensor others = *Tensor::FromVector<float>({std::copysign(nan, -1.0f), 1.0f}, {2}, device);
+  const Tensor further = *Tensor::FromVector<float>({-nan, 1.0f + 0x1p-23f}, {2}, device);
+  const Tensor numbers = *Tensor::FromVector<float>({1.0f, 1.0f}, {2}, device);
+  EXPECT_EQ(CompareBits(nans, others), "");
+  EXPECT_NE(CompareBits(nans, further), "");
+  EXPECT_NE(CompareBits(nans, numbers), "");
 }
 
 TEST(ReferenceTensorTest, SumErrorIsCappedByTheCertainBound) {
