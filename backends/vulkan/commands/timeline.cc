@@ -31,6 +31,16 @@ absl::StatusOr<Ref<const Timeline>> Timeline::Create(std::shared_ptr<VulkanConte
   info.pNext = &type;
   VulkanContext& owner = *timeline->context_;
   VkResult result = owner.InjectedFault();
+  if (result == VK_SUCCESS) timeline->semaphore_ = owner.TakeSemaphore();
+  if (timeline->semaphore_ != VK_NULL_HANDLE) {
+    uint64_t value = 0;
+    result =
+        owner.functions().GetSemaphoreCounterValue(owner.device(), timeline->semaphore_, &value);
+    TANDEM_RETURN_IF_ERROR(owner.Check(result, "vkGetSemaphoreCounterValue"));
+    timeline->first_ = value;
+    timeline->reached_.store(value, std::memory_order_relaxed);
+    return Ref<const Timeline>(std::move(timeline));
+  }
   if (result == VK_SUCCESS) {
     result =
         owner.functions().CreateSemaphore(owner.device(), &info, nullptr, &timeline->semaphore_);
@@ -40,9 +50,7 @@ absl::StatusOr<Ref<const Timeline>> Timeline::Create(std::shared_ptr<VulkanConte
 }
 
 Timeline::~Timeline() {
-  if (semaphore_ != VK_NULL_HANDLE) {
-    context_->functions().DestroySemaphore(context_->device(), semaphore_, nullptr);
-  }
+  if (semaphore_ != VK_NULL_HANDLE) context_->GiveSemaphore(semaphore_);
 }
 
 uint64_t Timeline::Reached(uint64_t wanted) const {

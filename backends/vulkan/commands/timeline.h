@@ -30,6 +30,8 @@ class Timeline final : public RefCounted {
   ~Timeline() override;
 
   VkSemaphore semaphore() const { return semaphore_; }
+  // The value at the start, before anything is submitted: semaphores are used again, and count on.
+  uint64_t first() const { return first_; }
   // Unlike a handle, it never comes again.
   uint64_t id() const { return id_; }
   // The value that the device has reached, as far as is known; asks the driver only if that is less
@@ -54,6 +56,7 @@ class Timeline final : public RefCounted {
   const std::shared_ptr<VulkanContext> context_;
   const uint64_t id_ = NextId();
   VkSemaphore semaphore_ = VK_NULL_HANDLE;
+  uint64_t first_ = 0;
   mutable std::atomic<uint64_t> reached_{0};
 };
 

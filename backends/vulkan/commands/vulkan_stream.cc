@@ -45,7 +45,11 @@ absl::StatusOr<Ref<VulkanStream>> VulkanStream::Create(std::shared_ptr<VulkanCon
 
 VulkanStream::VulkanStream(std::shared_ptr<VulkanContext> context, VulkanQueue& queue,
                            Ref<const Timeline> timeline)
-    : context_(std::move(context)), queue_(queue), timeline_(std::move(timeline)) {
+    : context_(std::move(context)),
+      queue_(queue),
+      timeline_(std::move(timeline)),
+      submitted_(timeline_->first()),
+      signaled_(timeline_->first()) {
   context_->streams().Add(this);
 }
 

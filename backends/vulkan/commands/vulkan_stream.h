@@ -132,8 +132,8 @@ class VulkanStream final : public Stream {
   const Ref<const Timeline> timeline_;
   // Written under mutex_. A value is used up also by work that could not be submitted, and nobody
   // signals it then: signaled_ is the last one that the device reaches.
-  std::atomic<uint64_t> submitted_{0};
-  std::atomic<uint64_t> signaled_{0};
+  std::atomic<uint64_t> submitted_;
+  std::atomic<uint64_t> signaled_;
   std::atomic<uint64_t> lost_{0};    // the first value whose loss is to be reported; 0: none
   std::atomic<bool> failed_{false};  // whether status_ is an error
 

@@ -119,6 +119,23 @@ TEST_P(VulkanStreamTest, StreamsWaitForEachOther) {
   EXPECT_EQ(Read(*x), Iota(256, 40));
 }
 
+// Streams end right behind the work of others that waited for them. New ones count on from there.
+TEST_P(VulkanStreamTest, StreamsComeAndGo) {
+  Ref<Buffer> x = Make(Iota(256)), y = Make(Iota(256));
+  constexpr int kRounds = 300;
+  for (int i = 0; i < kRounds; ++i) {
+    Ref<VulkanStream> a = NewStream(), b = NewStream();
+    EXPECT_TRUE(a->Reached(a->Now()));
+    ASSERT_TRUE(Scale(*a, *x, *y, 1, 1).ok());
+    ASSERT_TRUE(b->WaitFor(a->Now()).ok());
+    ASSERT_TRUE(Scale(*b, *y, *x, 1, 1).ok());
+    const TimelinePoint done = b->Now();
+    ASSERT_TRUE(b->Synchronize(done).ok());
+    EXPECT_TRUE(b->Reached(done));
+  }
+  EXPECT_EQ(Read(*x), Iota(256, 2 * kRounds));
+}
+
 TEST_P(VulkanStreamTest, WaitsForOtherDevicesOnTheHost) {
   TestDevice other;
   EXPECT_TRUE(stream().WaitFor(other.default_stream().Now()).ok());

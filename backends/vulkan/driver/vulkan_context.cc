@@ -80,7 +80,23 @@ VulkanContext::~VulkanContext() {
   shuffler_ = nullptr;  // submits what it has
   // A result does not matter any more: there is nobody left who waits for one.
   functions_.DeviceWaitIdle(device_);
+  for (VkSemaphore semaphore : semaphores_) {
+    functions_.DestroySemaphore(device_, semaphore, nullptr);
+  }
   functions_.DestroyDevice(device_, nullptr);
+}
+
+VkSemaphore VulkanContext::TakeSemaphore() {
+  absl::MutexLock lock(&semaphores_mutex_);
+  if (semaphores_.empty()) return VK_NULL_HANDLE;
+  const VkSemaphore semaphore = semaphores_.back();
+  semaphores_.pop_back();
+  return semaphore;
+}
+
+void VulkanContext::GiveSemaphore(VkSemaphore semaphore) {
+  absl::MutexLock lock(&semaphores_mutex_);
+  semaphores_.push_back(semaphore);
 }
 
 absl::Status VulkanContext::Alive() const {

@@ -22,9 +22,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "tandem/backends/vulkan/driver/capabilities.h"
 #include "tandem/backends/vulkan/driver/fault_injection.h"
@@ -67,6 +69,12 @@ class VulkanContext {
   // For copies beside what is computed; null if there is no queue for that.
   VulkanQueue* transfer_queue() { return transfer_queue_.get(); }
   StreamList& streams() { return streams_; }
+  // A timeline semaphore that nothing signals or waits for any more, at whatever value it has; null
+  // if there is none.
+  VkSemaphore TakeSemaphore();
+  // Gives one back, which is destroyed with the device. Not before: Mesa's drivers (22.3) give what a
+  // batch waited for back to the semaphore after they have signaled that the batch is done.
+  void GiveSemaphore(VkSemaphore semaphore);
   // The families whose queues use buffers.
   absl::Span<const uint32_t> families() const { return families_; }
 
@@ -96,6 +104,8 @@ class VulkanContext {
   std::unique_ptr<VulkanQueue> transfer_queue_;
   std::atomic<uint32_t> next_queue_{0};
   StreamList streams_;
+  absl::Mutex semaphores_mutex_;
+  std::vector<VkSemaphore> semaphores_ ABSL_GUARDED_BY(semaphores_mutex_);
   mutable std::atomic<bool> lost_{false};
 };
 
