@@ -67,9 +67,10 @@ TEST(ReferenceTensorTest, TellsSpecsAndBitsApart) {
   const Tensor others = *Tensor::FromVector<float>({std::copysign(nan, -1.0f), 1.0f}, {2}, device);
   const Tensor further = *Tensor::FromVector<float>({-nan, 1.0f + 0x1p-23f}, {2}, device);
   const Tensor numbers = *Tensor::FromVector<float>({1.0f, 1.0f}, {2}, device);
-  EXPECT_EQ(CompareBits(nans, others), "");
-  EXPECT_NE(CompareBits(nans, further), "");
-  EXPECT_NE(CompareBits(nans, numbers), "");
+  EXPECT_NE(CompareBits(nans, others), "");
+  EXPECT_EQ(CompareBits(nans, others, /*any_nan=*/true), "");
+  EXPECT_NE(CompareBits(nans, further, true), "");
+  EXPECT_NE(CompareBits(nans, numbers, true), "");
 }
 
 TEST(ReferenceTensorTest, SumErrorIsCappedByTheCertainBound) {
