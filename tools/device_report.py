@@ -128,8 +128,6 @@ def conformance(arguments):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "results.json")
         command = [arguments.conformance_program, "--device=" + arguments.device,
-                   # Compilers of shaders choose which operand's NaN is passed on.
-                   "--any_nan=" + str(not arguments.device.startswith("cpu")).lower(),
                    "--gtest_output=json:" + path, "--gtest_filter=" + arguments.filter]
         if arguments.options:
             command.append("--options=" + arguments.options)

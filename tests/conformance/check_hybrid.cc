@@ -81,13 +81,11 @@ void CheckHybrid(const Case& c) {
       ASSERT_TRUE(hybrid.ok()) << c.ToString() << ": " << hybrid.status();
       ASSERT_EQ(hybrid->outputs.size(), eager->outputs.size()) << c.ToString();
       for (size_t i = 0; i < eager->outputs.size() && Options().values; ++i) {
-        const std::string difference =
-            CompareBits(eager->outputs[i], hybrid->outputs[i], Options().any_nan);
+        const std::string difference = CompareBits(eager->outputs[i], hybrid->outputs[i]);
         EXPECT_EQ(difference, "") << c.ToString() << ", output " << i << ", static " << is_static;
       }
       for (size_t i = 0; i < eager->grads.size() && Options().values; ++i) {
-        const std::string difference =
-            CompareBits(eager->grads[i], hybrid->grads[i], Options().any_nan);
+        const std::string difference = CompareBits(eager->grads[i], hybrid->grads[i]);
         EXPECT_EQ(difference, "") << c.ToString() << ", gradient of input " << i << ", static "
                                   << is_static;
       }

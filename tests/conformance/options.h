@@ -19,7 +19,6 @@ struct SuiteOptions {
   Device* device = nullptr;
   uint64_t seed = 1;
   bool values = true;  // false: the device records and computes nothing, only specs are compared
-  bool any_nan = false;  // signs and payloads of NaN may differ between eager and compiled
 };
 
 SuiteOptions& Options();

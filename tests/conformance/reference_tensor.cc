@@ -169,7 +169,7 @@ std::string Compare(const RefTensor& expected, const Tensor& actual) {
   return absl::StrCat(wrong, " of ", expected.size(), " elements are wrong: ", first);
 }
 
-std::string CompareBits(const Tensor& expected, const Tensor& actual, bool any_nan) {
+std::string CompareBits(const Tensor& expected, const Tensor& actual) {
   if (!expected.defined() || !actual.defined()) {
     return expected.defined() == actual.defined() ? "" : "only one of them is defined";
   }
@@ -191,7 +191,6 @@ std::string CompareBits(const Tensor& expected, const Tensor& actual, bool any_n
   for (size_t i = 0; i < x->size(); ++i) {
     if (std::equal(a.begin() + i * size, a.begin() + (i + 1) * size, b.begin() + i * size))
       continue;
-    if (any_nan && std::isnan((*x)[i]) && std::isnan((*y)[i])) continue;
     return absl::StrFormat("differ at %s: %.21Lg and %.21Lg", At(expected.shape(), i), (*x)[i],
                            (*y)[i]);
   }

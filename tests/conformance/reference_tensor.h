@@ -104,9 +104,8 @@ absl::StatusOr<std::vector<Real>> ReadValues(const Tensor& tensor);
 // is wrong: how many elements, and the first one with its bounds.
 std::string Compare(const RefTensor& expected, const Tensor& actual);
 
-// "" if the two have one spec and the same bits. With `any_nan` one NaN is as good as another: which of
-// its operands' NaNs an operation passes on, compilers of shaders choose anew in every program.
-std::string CompareBits(const Tensor& expected, const Tensor& actual, bool any_nan = false);
+// "" if the two have one spec and the same bits.
+std::string CompareBits(const Tensor& expected, const Tensor& actual);
 
 }  // namespace tandem::conformance
 

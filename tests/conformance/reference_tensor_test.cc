@@ -63,14 +63,9 @@ TEST(ReferenceTensorTest, TellsSpecsAndBitsApart) {
   EXPECT_NE(CompareBits(zero, minus_zero), "");
   EXPECT_EQ(CompareBits(zero, zero), "");
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  const Tensor nans = *Tensor::FromVector<float>({nan, 1.0f}, {2}, device);
-  const Tensor others = *Tensor::FromVector<float>({std::copysign(nan, -1.0f), 1.0f}, {2}, device);
-  const Tensor further = *Tensor::FromVector<float>({-nan, 1.0f + 0x1p-23f}, {2}, device);
-  const Tensor numbers = *Tensor::FromVector<float>({1.0f, 1.0f}, {2}, device);
-  EXPECT_NE(CompareBits(nans, others), "");
-  EXPECT_EQ(CompareBits(nans, others, /*any_nan=*/true), "");
-  EXPECT_NE(CompareBits(nans, further, true), "");
-  EXPECT_NE(CompareBits(nans, numbers, true), "");
+  const Tensor one_nan = *Tensor::FromVector<float>({nan}, {1}, device);
+  const Tensor other_nan = *Tensor::FromVector<float>({std::copysign(nan, -1.0f)}, {1}, device);
+  EXPECT_NE(CompareBits(one_nan, other_nan), "");
 }
 
 TEST(ReferenceTensorTest, SumErrorIsCappedByTheCertainBound) {

@@ -39,7 +39,6 @@ ABSL_FLAG(std::string, options, "", "options of the backend: name=value;name=val
 ABSL_FLAG(std::string, variants, "", "an option and its values to try: name:value,value");
 ABSL_FLAG(uint64_t, seed, 1, "seed of the random inputs");
 ABSL_FLAG(bool, values, true, "the device computes values");
-ABSL_FLAG(bool, any_nan, false, "signs and payloads of NaN may differ when compiled");
 ABSL_FLAG(bool, unsupported, true, "the device may leave some cases unsupported");
 ABSL_FLAG(double, max_unsupported, 100, "percent of the cases of a check");
 ABSL_FLAG(bool, speed, false, "print the time of each op");
@@ -160,7 +159,6 @@ int Main() {
   SuiteOptions& options = Options();
   options.seed = absl::GetFlag(FLAGS_seed);
   options.values = absl::GetFlag(FLAGS_values);
-  options.any_nan = absl::GetFlag(FLAGS_any_nan);
   const std::string name = absl::GetFlag(FLAGS_device);
   const std::string type = name.substr(0, name.find(':'));
   BackendRegistry& backends = BackendRegistry::Global();

@@ -290,8 +290,9 @@ GlslNeeds NeedsOf(const ScalarExpr& expr) {
     if (computed[i]) AddNeedsOf(expr.instructions[i], expr, &needs);
   }
   for (const ScalarExpr::Output& output : expr.outputs) {
-    needs.conversions |=
-        !IsMove(expr, output) && (output.dtype == DType::kF16 || output.dtype == DType::kBF16);
+    if (IsMove(expr, output)) continue;
+    needs.conversions |= output.dtype == DType::kF16 || output.dtype == DType::kBF16;
+    needs.classify |= output.dtype == DType::kF32 || output.dtype == DType::kF64;
   }
   return needs;
 }
@@ -328,9 +329,8 @@ std::string Encode(DType dtype, absl::string_view value) {
     case DType::kBF16:
       return absl::StrCat("FloatToBFloat(", value, ")");
     case DType::kF32:
-      return absl::StrCat("floatBitsToUint(", value, ")");
     case DType::kF64:
-      return absl::StrCat("unpackDouble2x32(", value, ")");
+      return absl::StrCat("CanonicalBits(", value, ")");
     case DType::kI8:
     case DType::kU8:
       return absl::StrCat("uint(", value, ") & 0xFFu");

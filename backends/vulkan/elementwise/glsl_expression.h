@@ -40,7 +40,7 @@ bool IsMove(const ScalarExpr& expr, const ScalarExpr::Output& output);
 std::vector<bool> ComputedInstructions(const ScalarExpr& expr);
 
 // The bits of an element (`uint`, or `uvec2` for eight bytes) as a value of its compute type, and
-// back. `bits` is the name of a variable.
+// back; every NaN becomes the same bits. `bits` is the name of a variable.
 std::string Decode(DType dtype, absl::string_view bits);
 std::string Encode(DType dtype, absl::string_view value);
 

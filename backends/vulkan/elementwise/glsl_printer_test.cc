@@ -29,6 +29,7 @@ TEST(GlslPrinterTest, FlatAndUniform) {
   EXPECT_EQ(source.constants_bytes, 12);
   EXPECT_EQ(source.text, R"(#version 450
 #extension GL_GOOGLE_include_directive : require
+#include "backends/vulkan/shaders/classify.glsl"
 layout(local_size_x_id = 0) in;
 layout(push_constant) uniform Parameters {
   uint n;
@@ -47,7 +48,7 @@ void main() {
   precise float v0 = uintBitsToFloat(a0);
   precise float v1 = uintBitsToFloat(a1);
   precise float v2 = v0 + v1;
-  y0[i] = floatBitsToUint(v2);
+  y0[i] = CanonicalBits(v2);
 }
 )");
 }

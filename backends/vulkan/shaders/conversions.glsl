@@ -1,6 +1,6 @@
 // Conversions between how elements are stored and how they are computed with, as the CPU's
 // (core/tensor/float16.h, core/op/scalar_expr.h): 16-bit floats round to nearest, ties to even; a
-// float becomes an integer by truncation, saturates, and NaN gives 0.
+// float becomes an integer by truncation, saturates, and NaN gives 0. NaN becomes the canonical one.
 //
 // Bits of 16-bit types are the lower half of a word. Define TANDEM_USE_F64 and TANDEM_USE_I64 for
 // the functions on those types.
@@ -28,8 +28,7 @@ uint FloatToHalf(float value) {
   uint bits = (magnitude + 0xC8000FFFu + ((magnitude >> 13) & 1u)) >> 13;
   bits = magnitude < 0x38800000u ? small : bits;
   bits = magnitude >= 0x477FF000u ? 0x7C00u : bits;
-  bits = magnitude > 0x7F800000u ? 0x7E00u : bits;
-  return sign | bits;
+  return magnitude > 0x7F800000u ? 0x7E00u : sign | bits;
 }
 
 float BFloatToFloat(uint b) { return uintBitsToFloat(b << 16); }
@@ -37,7 +36,7 @@ float BFloatToFloat(uint b) { return uintBitsToFloat(b << 16); }
 uint FloatToBFloat(float value) {
   const uint f = floatBitsToUint(value);
   const uint rounded = (f + 0x7FFFu + ((f >> 16) & 1u)) >> 16;
-  return (f & 0x7FFFFFFFu) > 0x7F800000u ? (f >> 16) | 0x0040u : rounded;
+  return (f & 0x7FFFFFFFu) > 0x7F800000u ? 0x7FC0u : rounded;
 }
 
 int ToI32(float x) {

@@ -116,7 +116,7 @@ void PutAt(uint at, uint row, T sum) {
     return;
   }
   if (BIAS != BIAS_NONE) sum += Widen(bias_elements[group * p.rows + row]);
-  out_elements[at] = Narrow(Activate(sum));
+  out_elements[at] = Narrow(Finish(sum));
 }
 
 #define RowPlace uint

@@ -13,6 +13,8 @@ const uint BIAS_NONE = 0;
 const uint BIAS_COLUMN = 1;  // an element for each column
 const uint BIAS_ROW = 2;     // an element for each row
 
+#include "backends/vulkan/shaders/classify.glsl"
+
 #ifdef DTYPE_F32
 
 #include "backends/vulkan/shaders/math_f32.glsl"
@@ -71,6 +73,13 @@ float Activate(float x) {
 
 T Activate(T x) { return ACTIVATION == 1u && x < ZERO ? ZERO : x; }
 
+#endif
+
+// The result of a sum, after its bias.
+#ifdef DTYPE_I64
+T Finish(T sum) { return Activate(sum); }
+#else
+T Finish(T sum) { return Canonical(Activate(sum)); }
 #endif
 
 #endif  // TANDEM_BACKENDS_VULKAN_KERNELS_CONTRACTION_EPILOGUE_GLSL_

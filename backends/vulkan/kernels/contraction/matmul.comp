@@ -2,6 +2,9 @@
 // Matrix products of strided operands in broadcast batches (matmul.cc). Compiled with one of
 // TILE, COLUMNS and DOT, and for elements that are stored in 16 bits with STORE_F16 or STORE_BF16.
 #include "backends/vulkan/shaders/common.glsl"
+#ifdef PAIRS
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#endif
 
 #include "backends/vulkan/kernels/contraction/contraction.glsl"
 #include "backends/vulkan/kernels/contraction/epilogue.glsl"
@@ -75,6 +78,16 @@ T4 RightFour(RightStep step, ColumnPlace column) {
 }
 #endif
 
+#ifdef PAIRS
+// The right operand again, two elements at a time.
+layout(set = 0, binding = 1) readonly buffer RightPairs { uint64_t right_pairs[]; };
+void RightPair(RightStep step, ColumnPlace column, out T first, out T second) {
+  const uint64_t pair = right_pairs[(step + column) / 2u];
+  first = uintBitsToFloat(uint(pair));
+  second = uintBitsToFloat(uint(pair >> 32));
+}
+#endif
+
 void Put(uint row, uint column, T sum) {
   const uint at = out_base + row * p.out_row + column * p.out_column;
   if (p.parts > 1u) {
@@ -86,7 +99,7 @@ void Put(uint row, uint column, T sum) {
     precise const T biased = sum + Widen(bias_elements[bias_at]);
     sum = biased;
   }
-  out_elements[at] = Narrow(Activate(sum));
+  out_elements[at] = Narrow(Finish(sum));
 }
 
 #if defined(TILE)

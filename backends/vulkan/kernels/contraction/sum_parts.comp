@@ -30,5 +30,5 @@ void main() {
     precise const T biased = sum + Widen(bias[bias_at]);
     sum = biased;
   }
-  result[i] = Narrow(Activate(sum));
+  result[i] = Narrow(Finish(sum));
 }
