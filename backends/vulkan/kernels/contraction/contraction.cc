@@ -70,6 +70,12 @@ ContractionPlan ColumnsPlan(const ContractionShape& shape, uint32_t threads, uin
   return plan;
 }
 
+ContractionPlan ByPairs(ContractionPlan columns) {
+  columns.pairs = true;
+  columns.block_depth = 2;
+  return columns;
+}
+
 ContractionPlan DotPlan(const ContractionShape& shape, uint32_t threads, uint32_t rows,
                         uint32_t columns, bool subgroups) {
   ContractionPlan plan;
@@ -148,8 +154,8 @@ uint32_t EvenBlock(int64_t size, int64_t most) {
 }
 
 // A driver on a CPU: threads of a work group are lanes of its vectors, work groups are spread over
-// cores. Elements that all lanes share are read once, others lane by lane, so many sums a thread pay;
-// shared memory and barriers do not.
+// cores. Elements that all lanes share are read once, others lane by lane, so many sums a thread pay,
+// and so do words of 64 bits; shared memory and barriers do not.
 ContractionPlan PlanForCpu(const Capabilities& capabilities, const ContractionShape& shape) {
   const uint32_t lanes = std::max<uint32_t>(capabilities.subgroup_size, 4);
   const uint32_t rows = EvenBlock(shape.rows, 8);
@@ -160,6 +166,7 @@ ContractionPlan PlanForCpu(const Capabilities& capabilities, const ContractionSh
   const uint32_t columns =
       EvenBlock(DivideRoundUp(std::max<int64_t>(shape.columns, 1), lanes), most);
   ContractionPlan plan = ColumnsPlan(shape, lanes, 1, rows, columns);
+  if (shape.right_by_pairs) plan = ByPairs(plan);
   SplitForGroups(shape, 8, 4096, &plan);
   return plan;
 }
@@ -235,7 +242,8 @@ std::string ContractionPlan::ToString() const {
       break;
     case Method::kColumns:
       text = absl::StrCat("columns ", block_rows, "x", block_columns,
-                          slices > 1 ? absl::StrCat(", ", slices, " slices") : "");
+                          slices > 1 ? absl::StrCat(", ", slices, " slices") : "",
+                          pairs ? ", pairs" : "");
       break;
     case Method::kDot:
       text = absl::StrCat("dot ", block_rows, "x", block_columns, subgroups ? ", subgroups" : "");
@@ -277,6 +285,10 @@ std::vector<ContractionPlan> AllContractionPlans(const Capabilities& capabilitie
   plans.push_back(ColumnsPlan(shape, 64, 1, 4, 1));
   plans.push_back(ColumnsPlan(shape, 16, 4, 3, 2));
   plans.push_back(ColumnsPlan(shape, 8, 1, 8, 4));
+  if (shape.right_by_pairs) {
+    plans.push_back(ByPairs(ColumnsPlan(shape, 64, 1, 4, 1)));
+    plans.push_back(ByPairs(ColumnsPlan(shape, 8, 1, 3, 4)));
+  }
   plans.push_back(DotPlan(shape, 64, 1, 4, false));
   plans.push_back(DotPlan(shape, 32, 2, 2, false));
   if (SubgroupsFor(capabilities, shape.dtype)) plans.push_back(DotPlan(shape, 64, 2, 4, true));

@@ -66,6 +66,8 @@ struct ContractionShape {
   // They can be read four at a time.
   bool left_by_four = false;
   bool right_by_four = false;
+  // Two neighbours of the right operand along k can be read as one word of 64 bits: f32 only.
+  bool right_by_pairs = false;
   // The matrix units can read both operands and write the result: f16, multiples of 16.
   bool matrix_units = false;
 };
@@ -73,7 +75,7 @@ struct ContractionShape {
 struct ContractionPlan {
   enum class Method : uint8_t { kTile, kColumns, kDot, kMatrixUnits };
   Method method = Method::kTile;
-  // Rows and columns of a work group's block, and steps of k that it stages (tile only).
+  // Rows and columns of a work group's block, and steps of k that it stages (tile) or reads at a time.
   uint32_t block_rows = 32;
   uint32_t block_columns = 32;
   uint32_t block_depth = 16;
@@ -82,6 +84,7 @@ struct ContractionPlan {
   uint32_t thread_columns = 4;
   uint32_t threads = 64;
   uint32_t slices = 1;     // threads that share a column (columns only)
+  bool pairs = false;      // of the right operand are read (columns only)
   bool subgroups = false;  // sums over threads by subgroup instructions (dot only)
   // Four elements a fetch (tile only).
   bool left_by_four = false;

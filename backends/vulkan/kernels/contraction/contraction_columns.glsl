@@ -4,6 +4,9 @@
 // For few rows (a column's elements are read once, coalesced, and the rows come from the cache), for
 // short sums, and for drivers that run on a CPU, where shared memory gains nothing. SLICES > 1 gives
 // each column to several threads that sum every SLICES-th step; their sums are added in order.
+//
+// With PAIRS, two steps at a time, the right operand's elements of both in one load, where SLICES is 1
+// and the sum's length even: void RightPair(RightStep, ColumnPlace, out T first, out T second).
 
 layout(local_size_x_id = 0, local_size_y_id = 1) in;
 layout(constant_id = 0) const uint THREADS = 64;  // along the columns
@@ -32,6 +35,24 @@ void main() {
   }
   T sums[TM * TN];
   [[unroll]] for (uint i = 0; i < TM * TN; ++i) sums[i] = ZERO;
+#ifdef PAIRS
+  for (uint k = first; k < last; k += 2u) {
+    T right[2 * TN];
+    const RightStep right_step = RightAt(k);
+    [[unroll]] for (uint j = 0; j < TN; ++j) {
+      RightPair(right_step, columns[j], right[2 * j], right[2 * j + 1]);
+    }
+    [[unroll]] for (uint s = 0; s < 2; ++s) {
+      const LeftStep left_step = LeftAt(k + s);
+      [[unroll]] for (uint i = 0; i < TM; ++i) {
+        const T left = Left(rows[i], left_step);
+        [[unroll]] for (uint j = 0; j < TN; ++j) {
+          sums[i * TN + j] = MULTIPLY_ADD(left, right[2 * j + s], sums[i * TN + j]);
+        }
+      }
+    }
+  }
+#else
   for (uint k = first + slice; k < last; k += SLICES) {
     const LeftStep left_step = LeftAt(k);
     const RightStep right_step = RightAt(k);
@@ -44,6 +65,7 @@ void main() {
       }
     }
   }
+#endif
 
   [[unroll]] for (uint i = 0; i < TM; ++i) {
     [[unroll]] for (uint j = 0; j < TN; ++j) {

@@ -73,6 +73,7 @@ TEST(ContractionTest, EveryPlanIsSound) {
               shape.left_along_k = (flags & 1) != 0;
               shape.right_along_k = (flags & 2) != 0;
               shape.left_by_four = shape.right_by_four = true;
+              shape.right_by_pairs = shape.right_along_k && dtype == DType::kF32 && depth % 4 == 0;
               ExpectSound(capabilities, shape, PlanContraction(capabilities, shape));
               for (const ContractionPlan& plan : AllContractionPlans(capabilities, shape)) {
                 ExpectSound(capabilities, shape, plan);
@@ -121,6 +122,13 @@ TEST(ContractionTest, CpusSumInColumns) {
   for (int64_t rows : {1, 16, 256}) {
     EXPECT_EQ(PlanContraction(Cpu(), Shape(rows, 256, 256)).method, Method::kColumns);
   }
+}
+
+TEST(ContractionTest, CpusReadPairs) {
+  ContractionShape dense = Shape(1, 256, 512);
+  dense.right_along_k = dense.right_by_pairs = true;
+  EXPECT_EQ(PlanContraction(Cpu(), dense).ToString(), "columns 1x64, pairs");
+  EXPECT_FALSE(PlanContraction(Gpu(), dense).pairs);
 }
 
 TEST(ContractionTest, LeastDevice) {

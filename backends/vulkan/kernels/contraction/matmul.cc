@@ -16,6 +16,7 @@
 #include "tandem/backends/vulkan/kernels/contraction/matmul_dot_subgroup_bf16_shaders.h"
 #include "tandem/backends/vulkan/kernels/contraction/matmul_dot_subgroup_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/contraction/matmul_dot_subgroup_shaders.h"
+#include "tandem/backends/vulkan/kernels/contraction/matmul_pairs_shaders.h"
 #include "tandem/backends/vulkan/kernels/contraction/matmul_tile_bf16_shaders.h"
 #include "tandem/backends/vulkan/kernels/contraction/matmul_tile_f16_shaders.h"
 #include "tandem/backends/vulkan/kernels/contraction/matmul_tile_shaders.h"
@@ -232,6 +233,8 @@ absl::StatusOr<Problem> ProblemOf(const KernelRequest& request) {
   s.left_by_four = ByFour(p, p.left, p.rows, capabilities) && s.left_along_k == (p.left.k == 1);
   s.right_by_four =
       ByFour(p, p.right, p.columns, capabilities) && s.right_along_k == (p.right.k == 1);
+  s.right_by_pairs =
+      s.right_by_four && s.right_along_k && p.stored == DType::kF32 && capabilities.int64;
   const auto fragments = [&](const Side& side) {
     return (side.k == 1 ? side.line : side.k) % 8 == 0 && (side.k == 1 || side.line == 1) &&
            side.offset % 8 == 0 &&
@@ -253,6 +256,7 @@ const Shader* ShaderFor(const Problem& p, const ContractionPlan& plan) {
              : bf16 ? MatmulTileBf16Shader(p.compute)
                     : MatmulTileShader(p.compute);
     case Method::kColumns:
+      if (plan.pairs) return MatmulPairsShader(p.compute);
       return f16    ? MatmulColumnsF16Shader(p.compute)
              : bf16 ? MatmulColumnsBf16Shader(p.compute)
                     : MatmulColumnsShader(p.compute);
