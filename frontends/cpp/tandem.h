@@ -31,6 +31,7 @@
 #include "tandem/frontends/cpp/metrics/metrics.h"
 #include "tandem/frontends/cpp/name_scope.h"
 #include "tandem/frontends/cpp/nn/activation.h"
+#include "tandem/frontends/cpp/nn/attention.h"
 #include "tandem/frontends/cpp/nn/basic.h"
 #include "tandem/frontends/cpp/nn/conv2d.h"
 #include "tandem/frontends/cpp/nn/dense.h"
