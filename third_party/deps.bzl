@@ -7,6 +7,7 @@ What each is for, its Debian package and its licence: third_party/README.md."""
 load("@bazel_tools//tools/build_defs/repo:utils.bzl", "maybe")
 load("//third_party:system_repository.bzl", "files_repository", "system_repository")
 load("//third_party/absl:absl.bzl", "absl_aliases")
+load("//third_party/libtorch:libtorch.bzl", "libtorch_repository")
 
 def _bazel_rules():
     """What Bazel 4.2.3 would otherwise download."""
@@ -121,6 +122,10 @@ def tandem_deps():
             "spirv-tools/libspirv.h",
         ],
         toggle = "TANDEM_VULKAN",
+    )
+    maybe(
+        libtorch_repository,
+        name = "libtorch",
     )
     maybe(
         system_repository,
