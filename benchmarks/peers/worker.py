@@ -8,6 +8,9 @@ import sys
 import time
 import warnings
 
+# The sources may lie in a checkout, or where nobody may write.
+sys.dont_write_bytecode = True
+
 WARM_UP_CALLS = 2
 MIN_SAMPLES = 3
 SAMPLE_SECONDS = 50e-6
