@@ -11,13 +11,30 @@ namespace {
 // L1 cache.
 constexpr int64_t kBlock = 32;
 
+// The same element n times, sixteen bytes at a time: the compiler does not vectorize a loop of unknown
+// length at -O2, and a bias of each channel is repeated for every element of an image.
+template <typename T>
+void Fill(T value, int64_t n, T* out) {
+  constexpr int64_t kElements = 16 / sizeof(T);
+  if (n < kElements) {
+    for (int64_t i = 0; i < n; ++i) out[i] = value;
+    return;
+  }
+  T block[kElements];
+  for (T& element : block) element = value;
+  for (int64_t i = 0; i + kElements <= n; i += kElements)
+    std::memcpy(out + i, block, sizeof(block));
+  // The last block lies over the end of the one before it.
+  std::memcpy(out + n - kElements, block, sizeof(block));
+}
+
 // The elements index … of one dimension.
 template <typename T>
 void CopyRow(const T* source, int64_t stride, int64_t n, T* out) {
   if (stride == 1 && n >= 16) {
     std::memcpy(out, source, n * sizeof(T));
   } else if (stride == 0) {
-    std::fill_n(out, n, *source);
+    Fill(*source, n, out);
   } else {
     for (int64_t i = 0; i < n; ++i) out[i] = source[i * stride];
   }

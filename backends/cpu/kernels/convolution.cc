@@ -6,6 +6,7 @@
 
 #include "tandem/backends/cpu/cpu_kernel.h"
 #include "tandem/backends/cpu/kernels/converted_kernel.h"
+#include "tandem/backends/cpu/kernels/convolution_plan.h"
 #include "tandem/backends/cpu/kernels/convolution_planes.h"
 #include "tandem/backends/cpu/kernels/gemm.h"
 #include "tandem/core/base/checked_math.h"
@@ -15,160 +16,25 @@
 namespace tandem::cpu_backend {
 namespace {
 
-// Parts of a batch that have planes of their own.
-constexpr int64_t kMaxSlots = 16;
-// Fewer images than this are computed one after the other by all threads, if each is worth it.
-constexpr int64_t kManyImages = 8;
-// Multiplications and additions that take about the time of one cheap elementwise operation.
-constexpr int64_t kFusedPerOperation = 8;
 // Planes of several images that meet the same weights stay below this, in elements.
 constexpr int64_t kGroupElements = 65536;
 // Partial gradients of the weight, all together, in elements.
 constexpr int64_t kPartialElements = int64_t{1} << 24;
 
-// Takes aligned pieces of a workspace, and adds up their size.
-class WorkspaceLayout {
- public:
-  // The offset of `count` elements of `size` bytes.
-  absl::StatusOr<int64_t> Take(int64_t count, int64_t size) {
-    const int64_t at = bytes_;
-    TANDEM_ASSIGN_OR_RETURN(const int64_t bytes, CheckedMul(count, size));
-    TANDEM_ASSIGN_OR_RETURN(const int64_t end, CheckedAdd(at, bytes));
-    TANDEM_ASSIGN_OR_RETURN(bytes_, CheckedAlignUp(end, 64));
-    return at;
-  }
-  int64_t bytes() const { return std::max<int64_t>(bytes_, 64); }
-
- private:
-  int64_t bytes_ = 0;
-};
-
-template <typename T>
-struct ConvParams {
-  const GemmKernels<T>* kernels;
-  Conv2dGeometry g;
-  PlaneLayout planes;
-  int64_t plane_elements;  // of one image's group, with slack
-  int64_t grain;           // image-groups (images, for the weight) that share a slot
-  int64_t slots;
-  // Offsets in the workspace, bytes.
-  int64_t offsets_at, weight_at, slots_at;
-  // Only for the weight's gradient.
-  PlaneLayout grad_planes;
-  int64_t grad_elements;
-  int64_t together;  // images whose planes are filled together
-  int64_t partials_at;
-};
-
-int64_t KernelSize(const Conv2dGeometry& g) { return g.height.kernel * g.width.kernel; }
-
-// Work of one image's group, in cheap operations.
-int64_t WorkOf(const Conv2dGeometry& g) {
-  const double work = static_cast<double>(g.group_out_channels()) * g.group_in_channels() *
-                      KernelSize(g) * g.height.output * g.width.output / kFusedPerOperation;
-  return static_cast<int64_t>(std::min(work, 1e15)) + 1;
-}
-
-// Where each tap of a group's weight meets the planes of the input.
-void InputOffsets(const Conv2dGeometry& g, const PlaneLayout& planes, int64_t* offsets) {
-  for (int64_t c = 0; c < g.group_in_channels(); ++c) {
-    for (int64_t kh = 0; kh < g.height.kernel; ++kh) {
-      const int64_t y = kh * g.height.dilation;
-      for (int64_t kw = 0; kw < g.width.kernel; ++kw) {
-        const int64_t x = kw * g.width.dilation;
-        const int64_t phase = y % g.height.stride * planes.width.phases + x % g.width.stride;
-        *offsets++ = c * planes.channel() + phase * planes.plane() +
-                     y / g.height.stride * planes.width.size + x / g.width.stride;
-      }
-    }
-  }
-}
-
-// Chunks of image-groups and their slots; the pieces of workspace that forward and backward share.
-template <typename T>
-absl::StatusOr<CpuKernelOptions<ConvParams<T>>> PlanSlots(ConvParams<T>* p, int64_t channels) {
-  const Conv2dGeometry& g = p->g;
-  TANDEM_ASSIGN_OR_RETURN(p->plane_elements, PlaneElements(p->planes, channels));
-  const int64_t tasks = g.batch * g.groups;
-  const int64_t work = WorkOf(g);
-  if (tasks < kManyImages && work > 2 * kParallelWork) {
-    p->grain = std::max<int64_t>(tasks, 1);
-  } else {
-    p->grain = std::max(GrainFor(work), DivideRoundUp(tasks, kMaxSlots));
-  }
-  p->slots = std::max<int64_t>(DivideRoundUp(tasks, p->grain), 1);
-  WorkspaceLayout workspace;
-  const int64_t weight = g.weight_shape().num_elements();
-  TANDEM_ASSIGN_OR_RETURN(p->offsets_at, workspace.Take(channels * KernelSize(g), 8));
-  TANDEM_ASSIGN_OR_RETURN(p->weight_at, workspace.Take(weight + kPackSlack, sizeof(T)));
-  TANDEM_ASSIGN_OR_RETURN(const int64_t all, CheckedMul(p->plane_elements, p->slots));
-  TANDEM_ASSIGN_OR_RETURN(p->slots_at, workspace.Take(all, sizeof(T)));
-  return CpuKernelOptions<ConvParams<T>>{.workspace_bytes = workspace.bytes()};
-}
-
-// Calls fn(image, group, planes) for every image's group, with its slot's planes.
-template <typename T, typename Fn>
-void ForImageGroups(const ConvParams<T>& p, std::byte* workspace, CpuThreadPool& pool, Fn&& fn) {
-  T* slots = At<T>(workspace + p.slots_at);
-  pool.ParallelFor(p.g.batch * p.g.groups, p.grain, [&](int64_t begin, int64_t end) {
-    T* planes = slots + begin / p.grain * p.plane_elements;
-    for (int64_t task = begin; task < end; ++task) {
-      fn(task / p.g.groups, task % p.g.groups, planes);
-    }
-  });
-}
-
 // --- forward --------------------------------------------------------------------------------------
 
 template <typename T>
-void Forward(const ConvParams<T>& p, std::byte* const* buffers, CpuThreadPool& pool) {
-  const Conv2dGeometry& g = p.g;
-  const T* x = At<const T>(buffers[0]);
-  const T* weight = At<const T>(buffers[1]);
-  T* y = At<T>(buffers[2]);
-  std::byte* workspace = buffers[3];
-  int64_t* offsets = At<int64_t>(workspace + p.offsets_at);
-  T* packed = At<T>(workspace + p.weight_at);
-  const int64_t m = g.group_out_channels();
-  const int64_t k = g.group_in_channels() * KernelSize(g);
-  const int64_t in_plane = g.height.input * g.width.input;
-  const int64_t out_plane = g.height.output * g.width.output;
-  InputOffsets(g, p.planes, offsets);
-  const RowBlocks blocks(m, p.kernels->mr);
-  for (int64_t group = 0; group < g.groups; ++group) {
-    for (int64_t block = 0; block < blocks.count; ++block) {
-      const int64_t at = (group * m + blocks.Begin(block)) * k;
-      p.kernels->pack_a(blocks.Size(block), k, weight + at, k, 1, packed + at);
-    }
-  }
-  ForImageGroups(p, workspace, pool, [&](int64_t image, int64_t group, T* planes) {
-    const int64_t in_channel = image * g.in_channels + group * g.group_in_channels();
-    FillPlanes(*p.kernels, p.planes, x + in_channel * in_plane, g.group_in_channels(),
-               g.height.input, g.width.input, planes);
-    const Correlation<T> correlation = {p.kernels,
-                                        m,
-                                        k,
-                                        packed + group * m * k,
-                                        offsets,
-                                        p.planes.width.size,
-                                        g.height.output,
-                                        g.width.output,
-                                        out_plane,
-                                        g.width.output,
-                                        1};
-    Correlate(correlation, planes, y + (image * g.out_channels + group * m) * out_plane, pool);
-  });
+void Forward(const ConvolutionPlan<T>& p, std::byte* const* buffers, CpuThreadPool& pool) {
+  p.Run(At<const T>(buffers[0]), At<const T>(buffers[1]), At<T>(buffers[2]), buffers[3], pool);
 }
 
 template <typename T>
 absl::StatusOr<Ref<const PreparedKernel>> PrepareForward(const KernelRequest& request) {
-  ConvParams<T> p = {};
-  p.kernels = &GemmKernelsFor<T>(IsaOf(request.device));
-  TANDEM_ASSIGN_OR_RETURN(p.g, Conv2dGeometry::Create(request.inputs[0].spec.shape,
-                                                      request.inputs[1].spec.shape, request.attrs));
-  p.planes = PlaneLayout::OfInput(p.g);
-  TANDEM_ASSIGN_OR_RETURN(auto options, PlanSlots(&p, p.g.group_in_channels()));
-  return MakeConvertedCpuKernel<ConvParams<T>>(request, "conv2d", p, &Forward<T>, options);
+  TANDEM_ASSIGN_OR_RETURN(const auto plan,
+                          ConvolutionPlan<T>::Create(request.inputs[0], request.inputs[1],
+                                                     request.attrs, IsaOf(request.device)));
+  return MakeConvertedCpuKernel<ConvolutionPlan<T>>(request, "conv2d", plan, &Forward<T>,
+                                                    {.workspace_bytes = plan.workspace_bytes});
 }
 
 // --- the gradient of the input --------------------------------------------------------------------
@@ -190,7 +56,7 @@ void ForTaps(const WindowAxis& w, const PlaneAxis& planes, int64_t phase, Fn&& f
 }
 
 template <typename T>
-void BackwardInput(const ConvParams<T>& p, std::byte* const* buffers, CpuThreadPool& pool) {
+void BackwardInput(const ConvolutionPlan<T>& p, std::byte* const* buffers, CpuThreadPool& pool) {
   const Conv2dGeometry& g = p.g;
   const T* grad = At<const T>(buffers[0]);
   const T* weight = At<const T>(buffers[1]);
@@ -243,7 +109,7 @@ void BackwardInput(const ConvParams<T>& p, std::byte* const* buffers, CpuThreadP
     }
   });
 
-  ForImageGroups(p, workspace, pool, [&](int64_t image, int64_t group, T* planes) {
+  p.ForImageGroups(workspace, pool, [&](int64_t image, int64_t group, T* planes) {
     const int64_t out_channel = image * g.out_channels + group * depth;
     FillPlanes(*p.kernels, p.planes, grad + out_channel * out_plane, depth, g.height.output,
                g.width.output, planes);
@@ -267,20 +133,35 @@ void BackwardInput(const ConvParams<T>& p, std::byte* const* buffers, CpuThreadP
 
 template <typename T>
 absl::StatusOr<Ref<const PreparedKernel>> PrepareBackwardInput(const KernelRequest& request) {
-  ConvParams<T> p = {};
+  ConvolutionPlan<T> p = {};
   p.kernels = &GemmKernelsFor<T>(IsaOf(request.device));
   TANDEM_ASSIGN_OR_RETURN(p.g, Conv2dGeometry::Create(request.outputs[0].spec.shape,
                                                       request.inputs[1].spec.shape, request.attrs));
   p.planes = PlaneLayout::OfOutputGradient(p.g);
-  TANDEM_ASSIGN_OR_RETURN(auto options, PlanSlots(&p, p.g.group_out_channels()));
-  return MakeConvertedCpuKernel<ConvParams<T>>(request, "conv2d_backward_input", p,
-                                               &BackwardInput<T>, options);
+  TANDEM_RETURN_IF_ERROR(p.PlanSlots(p.g.group_out_channels()));
+  return MakeConvertedCpuKernel<ConvolutionPlan<T>>(request, "conv2d_backward_input", p,
+                                                    &BackwardInput<T>,
+                                                    {.workspace_bytes = p.workspace_bytes});
 }
 
 // --- the gradient of the weight -------------------------------------------------------------------
 
 template <typename T>
-void BackwardWeight(const ConvParams<T>& p, std::byte* const* buffers, CpuThreadPool& pool) {
+struct WeightGradientPlan {
+  const GemmKernels<T>* kernels;
+  Conv2dGeometry g;
+  PlaneLayout planes, grad_planes;
+  int64_t plane_elements, grad_elements;  // of one image's group, with slack
+  int64_t grain;                          // images that share a slot
+  int64_t slots;
+  int64_t together;  // images whose planes are filled together
+  // Offsets in the workspace, bytes.
+  int64_t offsets_at, slots_at, partials_at;
+};
+
+template <typename T>
+void BackwardWeight(const WeightGradientPlan<T>& p, std::byte* const* buffers,
+                    CpuThreadPool& pool) {
   const Conv2dGeometry& g = p.g;
   const T* x = At<const T>(buffers[0]);
   const T* grad = At<const T>(buffers[1]);
@@ -347,7 +228,7 @@ void BackwardWeight(const ConvParams<T>& p, std::byte* const* buffers, CpuThread
 
 template <typename T>
 absl::StatusOr<Ref<const PreparedKernel>> PrepareBackwardWeight(const KernelRequest& request) {
-  ConvParams<T> p = {};
+  WeightGradientPlan<T> p = {};
   p.kernels = &GemmKernelsFor<T>(IsaOf(request.device));
   TANDEM_ASSIGN_OR_RETURN(
       p.g, Conv2dGeometry::Create(request.inputs[0].spec.shape, request.outputs[0].spec.shape,
@@ -371,9 +252,9 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareBackwardWeight(const KernelRequ
   TANDEM_ASSIGN_OR_RETURN(p.slots_at, workspace.Take(all, sizeof(T)));
   TANDEM_ASSIGN_OR_RETURN(const int64_t partials, CheckedMul(weight, p.slots == 1 ? 0 : p.slots));
   TANDEM_ASSIGN_OR_RETURN(p.partials_at, workspace.Take(partials, sizeof(T)));
-  return MakeConvertedCpuKernel<ConvParams<T>>(request, "conv2d_backward_weight", p,
-                                               &BackwardWeight<T>,
-                                               {.workspace_bytes = workspace.bytes()});
+  return MakeConvertedCpuKernel<WeightGradientPlan<T>>(request, "conv2d_backward_weight", p,
+                                                       &BackwardWeight<T>,
+                                                       {.workspace_bytes = workspace.bytes()});
 }
 
 using Prepare = absl::StatusOr<Ref<const PreparedKernel>> (*)(const KernelRequest&);

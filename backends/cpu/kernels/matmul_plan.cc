@@ -62,7 +62,7 @@ int64_t BatchOffset(const Shape& batch, const Strides& strides, int64_t index) {
 
 // The epilogue of one matrix of the batch.
 struct MatrixEpilogue {
-  const MatmulEpilogue* whole;
+  const ResultEpilogue* whole;
   int64_t first;  // of the matrix's elements
   int64_t n;
   static void Run(const void* context, int64_t row, int64_t rows, int64_t col, int64_t cols) {
@@ -95,7 +95,7 @@ absl::StatusOr<MatmulPlan<T>> MatmulPlan<T>::Create(const TensorLayout& a, const
 
 template <typename T>
 void MatmulPlan<T>::Multiply(const T* a_data, const T* b_data, T* c, CpuThreadPool& pool,
-                             const MatmulEpilogue* epilogue) const {
+                             const ResultEpilogue* epilogue) const {
   const int64_t work = m * n * std::min<int64_t>(k, 1 << 20) / 8;
   pool.ParallelFor(num_batches, GrainFor(work), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {

@@ -14,18 +14,12 @@
 #include "absl/status/statusor.h"
 #include "tandem/backends/cpu/isa.h"
 #include "tandem/backends/cpu/kernels/gemm.h"
+#include "tandem/backends/cpu/kernels/result_epilogue.h"
 #include "tandem/backends/cpu/thread_pool.h"
 #include "tandem/core/op/attribute.h"
 #include "tandem/core/tensor/tensor_spec.h"
 
 namespace tandem::cpu_backend {
-
-// Work on parts of a product as soon as they are final (GemmEpilogue), with the first element of each
-// row as an index into the whole result: `rows` rows of `cols` elements, `row_stride` apart.
-struct MatmulEpilogue {
-  void (*run)(const void* context, int64_t first, int64_t rows, int64_t cols, int64_t row_stride);
-  const void* context;
-};
 
 // T: float, double, uint32_t or uint64_t. Trivially copyable: it travels as the constants of a call.
 template <typename T>
@@ -44,7 +38,7 @@ struct MatmulPlan {
   // c = a b, contiguous. The pointers are to the starts of the views; the offsets of the layouts are
   // added here. c must not overlap a or b.
   void Multiply(const T* a, const T* b, T* c, CpuThreadPool& pool,
-                const MatmulEpilogue* epilogue = nullptr) const;
+                const ResultEpilogue* epilogue = nullptr) const;
   int64_t num_elements() const { return num_batches * m * n; }
   std::string Describe() const;  // "gemm 14x32"
 

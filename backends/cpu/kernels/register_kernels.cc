@@ -1,7 +1,7 @@
 #include "tandem/backends/cpu/kernels/register_kernels.h"
 
 #include "tandem/backends/cpu/kernels/convolution.h"
-#include "tandem/backends/cpu/kernels/fused_matmul.h"
+#include "tandem/backends/cpu/kernels/fused_contraction.h"
 #include "tandem/backends/cpu/kernels/indexing.h"
 #include "tandem/backends/cpu/kernels/joining.h"
 #include "tandem/backends/cpu/kernels/matmul.h"
@@ -16,7 +16,7 @@ namespace tandem::cpu_backend {
 
 absl::Status RegisterStandardKernels(KernelRegistry* registry) {
   TANDEM_RETURN_IF_ERROR(RegisterMatmulKernels(registry));
-  TANDEM_RETURN_IF_ERROR(RegisterFusedMatmulKernels(registry));
+  TANDEM_RETURN_IF_ERROR(RegisterFusedContractionKernels(registry));
   TANDEM_RETURN_IF_ERROR(RegisterReductionKernels(registry));
   TANDEM_RETURN_IF_ERROR(RegisterSoftmaxKernels(registry));
   TANDEM_RETURN_IF_ERROR(RegisterConvolutionKernels(registry));

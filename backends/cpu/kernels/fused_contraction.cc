@@ -1,4 +1,4 @@
-#include "tandem/backends/cpu/kernels/fused_matmul.h"
+#include "tandem/backends/cpu/kernels/fused_contraction.h"
 
 #include <string>
 #include <utility>
@@ -11,6 +11,7 @@
 #include "tandem/backends/cpu/elementwise.h"
 #include "tandem/backends/cpu/elementwise_program.h"
 #include "tandem/backends/cpu/kernels/converted_kernel.h"
+#include "tandem/backends/cpu/kernels/convolution_plan.h"
 #include "tandem/backends/cpu/kernels/matmul_plan.h"
 #include "tandem/core/base/checked_math.h"
 #include "tandem/core/base/status_macros.h"
@@ -38,13 +39,39 @@ struct Conversion {
   Place to;
 };
 
+// What differs between the ops that a body may begin with.
 template <typename T>
-class FusedMatmulProgram final : public CpuProgram {
- public:
-  FusedMatmulProgram() : CpuProgram("fused_matmul", &Execute) {}
+struct Matmul {
+  using Element = T;
+  using Plan = MatmulPlan<T>;
+  static constexpr char kName[] = "fused_matmul";
+  static int64_t WorkspaceBytes(const Plan&) { return 0; }
+  static void Run(const Plan& plan, const T* a, const T* b, T* c, std::byte*, CpuThreadPool& pool,
+                  const ResultEpilogue& epilogue) {
+    plan.Multiply(a, b, c, pool, &epilogue);
+  }
+};
 
-  MatmulPlan<T> plan;
-  Place a, b, c;
+template <typename T>
+struct Convolution {
+  using Element = T;
+  using Plan = ConvolutionPlan<T>;
+  static constexpr char kName[] = "fused_conv2d";
+  static int64_t WorkspaceBytes(const Plan& plan) { return plan.workspace_bytes; }
+  static void Run(const Plan& plan, const T* x, const T* weight, T* y, std::byte* workspace,
+                  CpuThreadPool& pool, const ResultEpilogue& epilogue) {
+    plan.Run(x, weight, y, workspace, pool, &epilogue);
+  }
+};
+
+// Contraction: Matmul or Convolution.
+template <typename Contraction>
+class FusedProgram final : public CpuProgram {
+ public:
+  FusedProgram() : CpuProgram(Contraction::kName, &Execute) {}
+
+  typename Contraction::Plan plan;
+  Place a, b, c, workspace;
   std::vector<Conversion> conversions;
   BoundExpression epilogue;
   std::vector<int> epilogue_inputs;  // buffers of its inputs after the first, which is c
@@ -52,7 +79,8 @@ class FusedMatmulProgram final : public CpuProgram {
 
  private:
   static void Execute(const CpuCall& call) {
-    const auto& p = static_cast<const FusedMatmulProgram&>(*call.program);
+    using T = typename Contraction::Element;
+    const auto& p = static_cast<const FusedProgram&>(*call.program);
     for (const Conversion& conversion : p.conversions) {
       ConvertToCompute(conversion.dtype, call.buffers[conversion.from],
                        conversion.to.Find(call.buffers), conversion.elements, *call.pool);
@@ -63,13 +91,13 @@ class FusedMatmulProgram final : public CpuProgram {
     for (const int input : p.epilogue_inputs) *next++ = call.buffers[input];
     *next = call.buffers[p.output];
     const Context context = {&p, buffers};
-    const MatmulEpilogue epilogue = {&RunEpilogue, &context};
-    p.plan.Multiply(At<const T>(p.a.Find(call.buffers)), At<const T>(p.b.Find(call.buffers)),
-                    At<T>(buffers[0]), *call.pool, &epilogue);
+    Contraction::Run(p.plan, At<const T>(p.a.Find(call.buffers)),
+                     At<const T>(p.b.Find(call.buffers)), At<T>(buffers[0]),
+                     p.workspace.Find(call.buffers), *call.pool, {&RunEpilogue, &context});
   }
 
   struct Context {
-    const FusedMatmulProgram* program;
+    const FusedProgram* program;
     std::byte* const* buffers;
   };
   static void RunEpilogue(const void* context, int64_t first, int64_t rows, int64_t cols,
@@ -85,9 +113,9 @@ class FusedMatmulProgram final : public CpuProgram {
   }
 };
 
-class FusedMatmulKernel final : public PreparedKernel {
+class FusedKernel final : public PreparedKernel {
  public:
-  FusedMatmulKernel(Ref<const CpuProgram> program, int64_t workspace_bytes, std::string description)
+  FusedKernel(Ref<const CpuProgram> program, int64_t workspace_bytes, std::string description)
       : program_(std::move(program)),
         workspace_bytes_(workspace_bytes),
         description_(std::move(description)) {}
@@ -107,11 +135,12 @@ class FusedMatmulKernel final : public PreparedKernel {
   std::string description_;
 };
 
-// The body for the request's inputs; null if it is none that this file is about.
-absl::StatusOr<Ref<const OpBody>> MatmulBody(const KernelRequest& request) {
+// The body for the request's inputs; null if it is none that begins with `head` and goes on as this
+// file is about.
+absl::StatusOr<Ref<const OpBody>> BodyWith(absl::string_view head, const KernelRequest& request) {
   const OpBody* declared = BodyOf(request.op, request.attrs);
   if (declared == nullptr || declared->steps().size() < 2 ||
-      declared->steps()[0].op->name != "matmul" || request.outputs.size() != 1 ||
+      declared->steps()[0].op->name != head || request.outputs.size() != 1 ||
       request.inputs.size() > kMaxInputs) {
     return Ref<const OpBody>();
   }
@@ -157,7 +186,7 @@ absl::StatusOr<ScalarExpr> EpilogueExpr(const OpBody& body, std::vector<int>* in
   return builder.Finish();
 }
 
-template <typename T>
+template <typename Contraction>
 absl::StatusOr<Ref<const PreparedKernel>> PrepareAs(const KernelRequest& request,
                                                     const OpBody& body) {
   const OpBody::Step& product = body.steps()[0];
@@ -167,18 +196,22 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareAs(const KernelRequest& request
   const int num_inputs = static_cast<int>(request.inputs.size());
   const int output = num_inputs, workspace = num_inputs + 1;
   int64_t workspace_bytes = 0;
-  const auto reserve = [&](int64_t elements) -> absl::StatusOr<Place> {
+  const auto reserve = [&](int64_t count, int64_t size) -> absl::StatusOr<Place> {
     const Place place = {workspace, workspace_bytes};
-    TANDEM_ASSIGN_OR_RETURN(const int64_t bytes, CheckedMul(elements, DTypeSize(computed)));
+    TANDEM_ASSIGN_OR_RETURN(const int64_t bytes, CheckedMul(count, size));
     TANDEM_ASSIGN_OR_RETURN(workspace_bytes, CheckedAdd(workspace_bytes, bytes));
     TANDEM_ASSIGN_OR_RETURN(workspace_bytes, CheckedAlignUp(workspace_bytes, 64));
     return place;
   };
 
-  auto program = MakeRef<FusedMatmulProgram<T>>();
+  auto program = MakeRef<FusedProgram<Contraction>>();
   TANDEM_ASSIGN_OR_RETURN(
-      program->plan, MatmulPlan<T>::Create(request.inputs[product.inputs[0]],
-                                           request.inputs[product.inputs[1]], product.attrs, isa));
+      program->plan,
+      Contraction::Plan::Create(request.inputs[product.inputs[0]],
+                                request.inputs[product.inputs[1]], product.attrs, isa));
+  if (const int64_t bytes = Contraction::WorkspaceBytes(program->plan); bytes > 0) {
+    TANDEM_ASSIGN_OR_RETURN(program->workspace, reserve(bytes, 1));
+  }
   for (const int operand : {0, 1}) {
     const int input = product.inputs[operand];
     Place& place = operand == 0 ? program->a : program->b;
@@ -189,14 +222,14 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareAs(const KernelRequest& request
       continue;
     }
     const int64_t elements = request.inputs[input].spec.shape.num_elements();
-    TANDEM_ASSIGN_OR_RETURN(place, reserve(elements));
+    TANDEM_ASSIGN_OR_RETURN(place, reserve(elements, DTypeSize(computed)));
     program->conversions.push_back({product_spec.dtype, elements, input, place});
   }
   const TensorSpec result = {computed, product_spec.shape};
   program->output = output;
   program->c = {output, 0};
   if (request.outputs[0].spec.dtype != computed) {
-    TANDEM_ASSIGN_OR_RETURN(program->c, reserve(result.shape.num_elements()));
+    TANDEM_ASSIGN_OR_RETURN(program->c, reserve(result.shape.num_elements(), DTypeSize(computed)));
   }
 
   TANDEM_ASSIGN_OR_RETURN(const ScalarExpr expr, EpilogueExpr(body, &program->epilogue_inputs));
@@ -206,52 +239,70 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareAs(const KernelRequest& request
   std::string description =
       absl::StrCat(program->plan.Describe(), computed == product_spec.dtype ? "" : ", converted",
                    ", then ", program->epilogue.program->Describe());
-  return MakeRef<const FusedMatmulKernel>(std::move(program), workspace_bytes,
-                                          std::move(description));
+  return MakeRef<const FusedKernel>(std::move(program), workspace_bytes, std::move(description));
 }
 
-absl::StatusOr<Ref<const PreparedKernel>> Prepare(const KernelRequest& request) {
-  TANDEM_ASSIGN_OR_RETURN(const Ref<const OpBody> body, MatmulBody(request));
+// `head`: the op that the body begins with.
+absl::StatusOr<Ref<const PreparedKernel>> PrepareBody(absl::string_view head,
+                                                      const KernelRequest& request) {
+  TANDEM_ASSIGN_OR_RETURN(const Ref<const OpBody> body, BodyWith(head, request));
   if (body == nullptr) {
-    return absl::InternalError("fused_matmul: the body is not a product and its epilogue");
+    return absl::InternalError(
+        absl::StrCat("fused: the body is not a ", head, " and its epilogue"));
   }
-  switch (ComputeDType(body->spec(body->steps()[0].first_output).dtype)) {
+  const DType computed = ComputeDType(body->spec(body->steps()[0].first_output).dtype);
+  if (head == "conv2d") {
+    return computed == DType::kF64 ? PrepareAs<Convolution<double>>(request, *body)
+                                   : PrepareAs<Convolution<float>>(request, *body);
+  }
+  switch (computed) {
     case DType::kF64:
-      return PrepareAs<double>(request, *body);
+      return PrepareAs<Matmul<double>>(request, *body);
     // Signed overflow wraps, as unsigned arithmetic does.
     case DType::kI32:
-      return PrepareAs<uint32_t>(request, *body);
+      return PrepareAs<Matmul<uint32_t>>(request, *body);
     case DType::kI64:
-      return PrepareAs<uint64_t>(request, *body);
+      return PrepareAs<Matmul<uint64_t>>(request, *body);
     default:
-      return PrepareAs<float>(request, *body);
+      return PrepareAs<Matmul<float>>(request, *body);
   }
 }
 
-// Whether operands are computed in the dtype that they are stored in, which may lie anywhere; others
-// are converted, and have to be contiguous.
-bool Supports(const KernelRequest& request, bool direct) {
-  // The output is bound, too, and perhaps a workspace.
-  if (request.inputs.size() + 2 > kMaxBindings) return false;
-  const absl::StatusOr<Ref<const OpBody>> body = MatmulBody(request);
-  if (!body.ok() || *body == nullptr) return false;
-  const DType dtype = (*body)->spec((*body)->steps()[0].first_output).dtype;
-  // A body of any length may come from a file: it has one program if that can be made.
-  return (ComputeDType(dtype) == dtype) == direct && Prepare(request).ok();
+// A kernel for bodies that begin with `head`: of operands that are computed in the dtype that they
+// are stored in, or of others, which are converted, and have to be contiguous.
+absl::Status RegisterKernel(KernelRegistry* registry, const char* head, const char* name,
+                            std::vector<std::string> stands_for, bool converted, bool strided) {
+  KernelDef def;
+  def.name = name;
+  def.op = "fused";
+  def.device = CpuDeviceType();
+  def.strided_inputs = strided;
+  def.prepare = [head](const KernelRequest& request) { return PrepareBody(head, request); };
+  def.supports = [head, converted](const KernelRequest& request) {
+    // The output is bound, too, and perhaps a workspace.
+    if (request.inputs.size() + 2 > kMaxBindings) return false;
+    const absl::StatusOr<Ref<const OpBody>> body = BodyWith(head, request);
+    if (!body.ok() || *body == nullptr) return false;
+    const DType dtype = (*body)->spec((*body)->steps()[0].first_output).dtype;
+    // A body of any length may come from a file: it has one program if that can be made.
+    return (ComputeDType(dtype) != dtype) == converted && PrepareBody(head, request).ok();
+  };
+  def.stands_for = std::move(stands_for);
+  return registry->Register(std::move(def));
 }
 
 }  // namespace
 
-absl::Status RegisterFusedMatmulKernels(KernelRegistry* registry) {
-  KernelDef direct = CpuKernelDef("fused", "fused_matmul", {}, &Prepare);
-  direct.strided_inputs = true;
-  direct.supports = [](const KernelRequest& request) { return Supports(request, true); };
-  direct.stands_for = {"matmul:matmul", "*:elementwise"};
-  TANDEM_RETURN_IF_ERROR(registry->Register(std::move(direct)));
-  KernelDef converted = CpuKernelDef("fused", "fused_matmul_converted", {}, &Prepare);
-  converted.supports = [](const KernelRequest& request) { return Supports(request, false); };
-  converted.stands_for = {"matmul:matmul_converted", "*:elementwise"};
-  return registry->Register(std::move(converted));
+absl::Status RegisterFusedContractionKernels(KernelRegistry* registry) {
+  const std::string elementwise = "*:elementwise";
+  TANDEM_RETURN_IF_ERROR(RegisterKernel(registry, "matmul", "fused_matmul",
+                                        {"matmul:matmul", elementwise}, false, true));
+  TANDEM_RETURN_IF_ERROR(RegisterKernel(registry, "matmul", "fused_matmul_converted",
+                                        {"matmul:matmul_converted", elementwise}, true, false));
+  TANDEM_RETURN_IF_ERROR(RegisterKernel(registry, "conv2d", "fused_conv2d",
+                                        {"conv2d:conv2d", elementwise}, false, false));
+  return RegisterKernel(registry, "conv2d", "fused_conv2d_converted",
+                        {"conv2d:conv2d", elementwise}, true, false);
 }
 
 }  // namespace tandem::cpu_backend

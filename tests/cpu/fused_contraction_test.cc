@@ -1,5 +1,5 @@
-// backends/cpu/kernels/fused_matmul.h: a fused product gives, to the bit, what the kernels of its steps
-// give one after the other.
+// backends/cpu/kernels/fused_contraction.h: a fused product or convolution gives, to the bit, what the
+// kernels of its steps give one after the other.
 
 #include <cstring>
 #include <string>
@@ -23,7 +23,7 @@ const OpRegistry& Ops() {
   return *registry;
 }
 
-class FusedMatmulTest : public testing::TestWithParam<Isa> {
+class FusedContractionTest : public testing::TestWithParam<Isa> {
  protected:
   struct Step {
     std::string op;
@@ -92,7 +92,7 @@ class FusedMatmulTest : public testing::TestWithParam<Isa> {
   KernelTester tester_{GetParam()};
 };
 
-TEST_P(FusedMatmulTest, SizesAndTransposes) {
+TEST_P(FusedContractionTest, SizesAndTransposes) {
   for (int64_t m : {1, 2, 15, 33}) {
     for (int64_t n : {1, 7, 33, 130}) {
       for (int64_t k : {0, 1, 31, 300}) {
@@ -106,14 +106,14 @@ TEST_P(FusedMatmulTest, SizesAndTransposes) {
 }
 
 // Several blocks of rows, groups of panels, blocks of k, strips of dot products.
-TEST_P(FusedMatmulTest, LargeProducts) {
+TEST_P(FusedContractionTest, LargeProducts) {
   CheckDense(257, 161, 515, false, false, DType::kF32);
   CheckDense(1, 1000, 64, false, true, DType::kF32);
   CheckDense(16, 700, 33, false, true, DType::kF64);
   CheckDense(1000, 1, 33, false, false, DType::kF32);
 }
 
-TEST_P(FusedMatmulTest, DTypes) {
+TEST_P(FusedContractionTest, DTypes) {
   for (DType dtype : {DType::kF64, DType::kF16, DType::kBF16, DType::kI8, DType::kU8, DType::kI16,
                       DType::kI32, DType::kI64}) {
     CheckDense(5, 37, 19, false, true, dtype);
@@ -123,7 +123,7 @@ TEST_P(FusedMatmulTest, DTypes) {
 }
 
 // Every dtype on the way to the result: products and outputs of different sizes.
-TEST_P(FusedMatmulTest, ChainsOfSeveralDTypes) {
+TEST_P(FusedContractionTest, ChainsOfSeveralDTypes) {
   for (DType from : {DType::kF32, DType::kF16, DType::kI8, DType::kI64}) {
     for (DType to : {DType::kF64, DType::kBF16, DType::kI16, DType::kBool, DType::kF32}) {
       Check({RandomTensor({from, {9, 6}}, 1), RandomTensor({from, {6, 21}}, 2),
@@ -139,7 +139,7 @@ TEST_P(FusedMatmulTest, ChainsOfSeveralDTypes) {
   }
 }
 
-TEST_P(FusedMatmulTest, Batches) {
+TEST_P(FusedContractionTest, Batches) {
   // Merged into one tall product; broadcast on either side; a bias for each matrix.
   Check({RandomTensor({DType::kF32, {3, 4, 5}}, 1), RandomTensor({DType::kF32, {5, 7}}, 2),
          RandomTensor({DType::kF32, {3, 1, 7}}, 3)},
@@ -155,7 +155,7 @@ TEST_P(FusedMatmulTest, Batches) {
         {{"matmul", {0, 1}}, {"add", {3, 2}}});
 }
 
-TEST_P(FusedMatmulTest, StridedInputs) {
+TEST_P(FusedContractionTest, StridedInputs) {
   Check({Restride(RandomTensor({DType::kF32, {30, 20}}, 1), {1, 0}, 2, 3),
          Restride(RandomTensor({DType::kF32, {20, 50}}, 2), {0, 1}, 3, 1),
          Restride(RandomTensor({DType::kF32, {30, 50}}, 3), {1, 0}, 1, 7),
@@ -163,8 +163,44 @@ TEST_P(FusedMatmulTest, StridedInputs) {
         {{"matmul", {0, 1}}, {"add", {4, 2}}, {"add", {5, 3}}, {"relu", {6}}});
 }
 
+// A convolution, its bias, perhaps a residual, and relu.
+TEST_P(FusedContractionTest, Convolutions) {
+  struct Case {
+    Shape x, weight;
+    std::vector<int64_t> strides, padding, dilation;
+    int64_t groups = 1;
+  };
+  // One image and many, planes of one row of tiles and of several, phases, groups, nothing at all.
+  for (const Case& c : {Case{{1, 1, 28, 28}, {6, 1, 5, 5}, {1, 1}, {0, 0}, {1, 1}},
+                        Case{{19, 6, 12, 12}, {16, 6, 5, 5}, {1, 1}, {0, 0}, {1, 1}},
+                        Case{{2, 4, 9, 37}, {8, 2, 3, 3}, {2, 1}, {1, 2}, {1, 2}, 2},
+                        Case{{1, 40, 30, 30}, {35, 40, 3, 3}, {1, 1}, {1, 1}, {1, 1}},
+                        Case{{3, 5, 7, 7}, {5, 1, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 5},
+                        Case{{0, 2, 5, 5}, {3, 2, 3, 3}, {1, 1}, {0, 0}, {1, 1}}}) {
+    const std::vector<AttributeInit> attrs = {{"strides", c.strides},
+                                              {"padding", c.padding},
+                                              {"dilation", c.dilation},
+                                              {"groups", c.groups}};
+    for (const DType dtype : {DType::kF32, DType::kF64, DType::kF16, DType::kBF16}) {
+      const std::vector<TestTensor> inputs = {RandomTensor({dtype, c.x}, 1),
+                                              RandomTensor({dtype, c.weight}, 2),
+                                              RandomTensor({dtype, {1, c.weight[0], 1, 1}}, 3)};
+      const absl::string_view kernel =
+          DTypeSize(dtype) < 4 ? "fused_conv2d_converted" : "fused_conv2d";
+      Check(inputs, {{"conv2d", {0, 1}, attrs}, {"add", {3, 2}}, {"relu", {4}}}, kernel);
+      if (HasFatalFailure()) return;
+      const Ref<const OpBody> body = Body(inputs, {{"conv2d", {0, 1}, attrs}});
+      std::vector<TestTensor> more = inputs;
+      more.push_back(RandomTensor(body->spec(body->outputs()[0]), 4));
+      Check(more, {{"conv2d", {0, 1}, attrs}, {"add", {4, 2}}, {"add", {5, 3}}, {"tanh", {6}}},
+            kernel);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
 // x + x x, and a product of one input with itself.
-TEST_P(FusedMatmulTest, InputsThatAreReadTwice) {
+TEST_P(FusedContractionTest, InputsThatAreReadTwice) {
   for (DType dtype : {DType::kF32, DType::kF16}) {
     Check({RandomTensor({dtype, {33, 33}}, 1)},
           {{"matmul", {0, 0}}, {"add", {0, 1}}, {"mul", {1, 2}}}, KernelFor(dtype));
@@ -172,14 +208,14 @@ TEST_P(FusedMatmulTest, InputsThatAreReadTwice) {
 }
 
 // The parts of a plain elementwise chain are one kernel, too.
-TEST_P(FusedMatmulTest, ElementwiseChainsAreTheElementwiseKernels) {
+TEST_P(FusedContractionTest, ElementwiseChainsAreTheElementwiseKernels) {
   Check({RandomTensor({DType::kF16, {7, 65}}, 1), RandomTensor({DType::kI32, {65}}, 2),
          RandomTensor({DType::kF64, {7, 1}}, 3)},
         {{"exp", {0}}, {"mul", {3, 1}}, {"add", {4, 2}}, {"less", {5, 0}}, {"where", {6, 4, 3}}},
         "elementwise");
 }
 
-TEST_P(FusedMatmulTest, LeavesWhatItCannotDo) {
+TEST_P(FusedContractionTest, LeavesWhatItCannotDo) {
   const std::vector<TestTensor> inputs = {RandomTensor({DType::kF32, {4, 4}}, 1),
                                           RandomTensor({DType::kF32, {4, 4}}, 2),
                                           RandomTensor({DType::kF32, {3, 4, 4}}, 3)};
@@ -201,7 +237,7 @@ TEST_P(FusedMatmulTest, LeavesWhatItCannotDo) {
   EXPECT_EQ(kernel({{"relu", {0}}, {"matmul", {2, 1}}}, two), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, FusedMatmulTest, testing::ValuesIn(TestedIsas()),
+INSTANTIATE_TEST_SUITE_P(Isas, FusedContractionTest, testing::ValuesIn(TestedIsas()),
                          [](const auto& param) { return IsaTestName(param.param); });
 
 }  // namespace
