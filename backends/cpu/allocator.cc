@@ -12,19 +12,12 @@
 #include <new>
 #include <utility>
 
+#include "absl/base/config.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "tandem/backends/cpu/cpu_buffer.h"
 
-// gcc says so with a macro, clang with a feature.
-#if defined(__SANITIZE_ADDRESS__)
-#define TANDEM_ADDRESS_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TANDEM_ADDRESS_SANITIZER 1
-#endif
-#endif
-#if defined(TANDEM_ADDRESS_SANITIZER)
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER)
 #include <sanitizer/asan_interface.h>
 #else
 #define ASAN_POISON_MEMORY_REGION(address, size) static_cast<void>(0)
