@@ -117,6 +117,17 @@ ElementwiseRange::ElementwiseRange(const ElementwiseProgram& program, const void
   }
 }
 
+// Begins to load the next tile, so that it is there when the instructions on this one are done.
+void ElementwiseRange::PrefetchInputs(int64_t start, int64_t n) const {
+  constexpr int64_t kLine = 64;
+  for (int i = 0; i < program_.num_inputs(); ++i) {
+    const ElementwiseProgram::Input& info = program_.inputs_[i];
+    if (info.uniform || inputs_[i].geometry >= 0) continue;
+    const std::byte* const source = buffers_[i] + inputs_[i].offset + start * info.bytes;
+    for (int64_t at = 0; at < n * info.bytes; at += kLine) __builtin_prefetch(source + at);
+  }
+}
+
 void ElementwiseRange::Run(int64_t begin, int64_t end) {
   const int num_inputs = program_.num_inputs();
   const int num_outputs = static_cast<int>(program_.outputs_.size());
@@ -142,6 +153,9 @@ void ElementwiseRange::Run(int64_t begin, int64_t end) {
       }
     }
     gathered = scratch_;
+    if (start + n < end && program_.body_.size() > 1) {
+      PrefetchInputs(start + n, std::min(extent_.tile, end - start - n));
+    }
     if (!streams_) {
       for (int o = 0; o < num_outputs; ++o) {
         slots_[num_inputs + o] = buffers_[num_inputs + o] + start * program_.outputs_[o].bytes;

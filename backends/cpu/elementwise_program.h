@@ -116,6 +116,8 @@ class ElementwiseRange {
   void Run(int64_t begin, int64_t end);
 
  private:
+  void PrefetchInputs(int64_t start, int64_t n) const;
+
   const ElementwiseProgram& program_;
   std::byte* const* buffers_;
   const ElementwiseExtent& extent_;
