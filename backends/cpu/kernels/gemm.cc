@@ -1,6 +1,7 @@
 #include "tandem/backends/cpu/kernels/gemm.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "tandem/backends/cpu/kernels/isa_table.h"
 
@@ -17,7 +18,12 @@ constexpr int64_t kRowBlocks = 16;
 constexpr int64_t kMaxTileRows = 14;
 constexpr int64_t kMaxPanelBytes = 128;
 // Up to here dot products are faster than packing B.
-constexpr int64_t kDotRows = 16;
+constexpr int64_t kDotRows = 15;
+// Elements of B that are rather read in place, once for each kTogether rows, than packed: they stay in
+// the L2 cache.
+constexpr int64_t kReadInPlace = 1 << 19;
+// Rows that meet B's columns together, where those are read where they are.
+constexpr int64_t kTogether = 64;
 // Elements of a result that an epilogue gets at once, at most: some of 8 bytes fit the L1 cache.
 constexpr int64_t kEpilogueElements = 2048;
 
@@ -36,6 +42,42 @@ void DotProducts(const GemmKernels<T>& kernels, const GemmArgs<T>& g, CpuThreadP
       const int64_t cols = std::min(strip, end - j);
       kernels.dot(g.m, cols, g.k, g.a, g.a_row, g.b + j * g.b_col, g.b_col, g.c + j, g.c_row);
       if (g.epilogue != nullptr) g.epilogue->run(g.epilogue->context, 0, g.m, j, cols);
+    }
+  });
+}
+
+// The same for more rows: the transpose of the result, whose left matrix, b's columns, is read where
+// it is, and whose right one, a's rows, is packed, kTogether of them at a time.
+template <typename T>
+void TransposedTiles(const GemmKernels<T>& kernels, const GemmArgs<T>& g, CpuThreadPool& pool) {
+  const int64_t nr = kernels.nr;
+  const RowBlocks groups(g.m, kTogether);
+  // Every part of the columns packs the rows once more: none are made that no thread waits for.
+  const int64_t least = std::max<int64_t>(GrainFor(g.k * groups.Size(0) / 8), kernels.mr);
+  const int64_t wanted = std::max<int64_t>(pool.threads() / groups.count, 1);
+  const RowBlocks parts(g.n, std::max(least, (g.n + wanted - 1) / wanted));
+  pool.ParallelFor(groups.count * parts.count, 1, [&](int64_t first, int64_t last) {
+    alignas(64) T packed[(kTogether + kMaxPanelBytes / sizeof(T)) * kDepthBlock];
+    for (int64_t task = first; task < last; ++task) {
+      const int64_t row = groups.Begin(task / parts.count), rows = groups.Size(task / parts.count);
+      const int64_t col = parts.Begin(task % parts.count), cols = parts.Size(task % parts.count);
+      const RowBlocks blocks(cols, kernels.mr);
+      for (int64_t k = 0; k < g.k; k += kDepthBlock) {
+        const int64_t depth = std::min(kDepthBlock, g.k - k);
+        for (int64_t i = 0; i < rows; i += nr) {
+          kernels.pack_b(depth, std::min(nr, rows - i), g.a + (row + i) * g.a_row + k, 1, g.a_row,
+                         packed + i * depth);
+        }
+        for (int64_t block = 0; block < blocks.count; ++block) {
+          const int64_t j = col + blocks.Begin(block);
+          for (int64_t i = 0; i < rows; i += nr) {
+            kernels.tile_transposed(blocks.Size(block), std::min(nr, rows - i), depth,
+                                    g.b + j * g.b_col + k, g.b_col, packed + i * depth,
+                                    g.c + (row + i) * g.c_row + j, g.c_row, k > 0);
+          }
+        }
+      }
+      if (g.epilogue != nullptr) g.epilogue->run(g.epilogue->context, row, rows, col, cols);
     }
   });
 }
@@ -110,6 +152,12 @@ void Gemm(const GemmKernels<T>& kernels, const GemmArgs<T>& g, CpuThreadPool& po
   if (contiguous_k && g.m <= kDotRows) {
     DotProducts(kernels, g, pool);
     return;
+  }
+  if constexpr (std::is_floating_point_v<T>) {
+    if (contiguous_k && g.n * g.k <= kReadInPlace) {
+      TransposedTiles(kernels, g, pool);
+      return;
+    }
   }
   const int64_t group = kPanels * kernels.nr;
   const int64_t groups = (g.n + group - 1) / group;

@@ -97,6 +97,85 @@ void TileOffsets(int64_t rows, int64_t cols, int64_t depth, const T* a, const T*
                                       accumulate, std::make_integer_sequence<int, kRowsOf<T>>());
 }
 
+// c[j * c_row + i], for the columns of one vector.
+template <typename T, int kRows>
+TANDEM_INLINE void StoreTransposed(const Vec<T> (&sums)[kRows], int64_t cols, T* c, int64_t c_row,
+                                   bool accumulate) {
+  constexpr int kWidth = kLanes<T>;
+#pragma GCC unroll 16
+  for (int begin = 0; begin < kRows; begin += kWidth) {
+    const int count = kRows - begin < kWidth ? kRows - begin : kWidth;
+    Vec<T> block[kWidth];
+#pragma GCC unroll 16
+    for (int i = 0; i < kWidth; ++i) {
+      block[i] = begin + i < kRows ? sums[begin + i < kRows ? begin + i : 0] : Vec<T>{};
+    }
+    Transpose<T>(block);
+#pragma GCC unroll 16
+    for (int j = 0; j < kWidth; ++j) {
+      if (j >= cols) break;
+      T* out = c + j * c_row + begin;
+      StorePartial(out, accumulate ? LoadPartial(out, count) + block[j] : block[j], count);
+    }
+  }
+}
+
+template <typename T, int kRows, int kVectors>
+void TileTransposed(int64_t cols, int64_t depth, const T* __restrict a, int64_t a_row,
+                    const T* __restrict b, T* __restrict c, int64_t c_row, bool accumulate) {
+  constexpr int kWidth = kLanes<T>;
+  // Three rows an address: an instruction reaches 0, 1 and 2 strides further.
+  constexpr int kGroups = (kRows + 2) / 3;
+  const T* rows[kGroups];
+#pragma GCC unroll 16
+  for (int i = 0; i < kGroups; ++i) rows[i] = a + 3 * i * a_row;
+  Vec<T> sums[kVectors][kRows] = {};
+  for (int64_t k = 0; k < depth; ++k) {
+    Vec<T> right[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      right[v] = Load(b + k * kTileVectors * kWidth + v * kWidth);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      const Vec<T> left = Splat(rows[i / 3][i % 3 * a_row]);
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) sums[v][i] += left * right[v];
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kGroups; ++i) ++rows[i];
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) {
+    if (v * kWidth >= cols) break;
+    StoreTransposed<T, kRows>(sums[v], cols - v * kWidth, c + v * kWidth * c_row, c_row,
+                              accumulate);
+  }
+}
+
+template <typename T, int... I>
+TANDEM_INLINE void CallTileTransposed(int64_t rows, int64_t cols, int64_t depth, const T* a,
+                                      int64_t a_row, const T* b, T* c, int64_t c_row,
+                                      bool accumulate, std::integer_sequence<int, I...>) {
+  if (cols <= kLanes<T>) {
+    ((rows == I + 1 ? TileTransposed<T, I + 1, 1>(cols, depth, a, a_row, b, c, c_row, accumulate)
+                    : void()),
+     ...);
+  } else {
+    ((rows == I + 1
+          ? TileTransposed<T, I + 1, kTileVectors>(cols, depth, a, a_row, b, c, c_row, accumulate)
+          : void()),
+     ...);
+  }
+}
+
+template <typename T>
+void TileTransposedOf(int64_t rows, int64_t cols, int64_t depth, const T* a, int64_t a_row,
+                      const T* b, T* c, int64_t c_row, bool accumulate) {
+  CallTileTransposed<T>(rows, cols, depth, a, a_row, b, c, c_row, accumulate,
+                        std::make_integer_sequence<int, kRowsOf<T>>());
+}
+
 template <typename T>
 void PackA(int64_t rows, int64_t depth, const T* a, int64_t row_stride, int64_t col_stride,
            T* __restrict out) {
@@ -253,7 +332,7 @@ void Dot(int64_t rows, int64_t cols, int64_t depth, const T* a, int64_t a_row, c
     }
     if (i < rows) {
       DotStrip<T, 1, kDotCols>(width, depth, 1, a + i * a_row, a_row, 0, bj, row_of, 0,
-                             cj + i * c_row, c_row, false);
+                               cj + i * c_row, c_row, false);
     }
   };
   if (rows == 1) return strip(0, cols);
@@ -278,8 +357,8 @@ void DotOffsets(int64_t rows, int64_t cols, int64_t depth, int64_t images, const
     }
   }
   if (i < rows) {
-    DotStrip<T, 1, kDotCols>(cols, depth, images, a + i * a_row, a_row, a_image, b, row_of,
-                                 b_image, c + i * c_row, c_row, true);
+    DotStrip<T, 1, kDotCols>(cols, depth, images, a + i * a_row, a_row, a_image, b, row_of, b_image,
+                             c + i * c_row, c_row, true);
   }
 }
 
@@ -305,6 +384,7 @@ TANDEM_INLINE void Fill(GemmKernels<T>* kernels) {
   kernels->dot = &Dot<T>;
   kernels->copy_block = &CopyBlock<T>;
   if constexpr (std::is_floating_point_v<T>) {
+    kernels->tile_transposed = &TileTransposedOf<T>;
     kernels->tile_offsets = &TileOffsets<T>;
     kernels->dot_offsets = &DotOffsets<T>;
   }

@@ -4,10 +4,13 @@
 // the sum runs, and every result is summed in ascending order of k, whichever tile it is in. So a
 // result does not depend on how the work was cut, or on who else was computed beside it.
 //
-// Two kinds of tiles:
+// The kinds of tiles:
 //   * `tile`: vectors lie along the columns. The left matrix is packed as [k][rows], the right one
 //     has rows of at least `nr` readable elements: packed ones, a matrix in memory (`b_row` apart),
 //     or an image (`b_offsets[k]`: a convolution without im2col).
+//   * `tile_transposed`: the same turned round, for a left matrix that is not worth packing: its rows
+//     are read where they are, and vectors lie along the columns of a packed right matrix, which are
+//     the rows of the result. (A transposed weight against some ten rows.)
 //   * `dot`: vectors lie along k, for operands that both have contiguous k: a few rows against a
 //     transposed weight, or the gradient of a convolution's weight.
 //
@@ -43,6 +46,9 @@ struct GemmKernels {
   // The same with b[b_offsets[k] + j]; floats only.
   void (*tile_offsets)(int64_t rows, int64_t cols, int64_t depth, const T* a, const T* b,
                        const int64_t* b_offsets, T* c, int64_t c_row, bool accumulate);
+  // c[j * c_row + i] (+)= sum_k a[i * a_row + k] * b[k * nr + j]; rows <= mr, cols <= nr; floats only.
+  void (*tile_transposed)(int64_t rows, int64_t cols, int64_t depth, const T* a, int64_t a_row,
+                          const T* b, T* c, int64_t c_row, bool accumulate);
   // c[i * c_row + j] = sum_k a[i * a_row + k] * b[j * b_row + k]; any rows and cols.
   void (*dot)(int64_t rows, int64_t cols, int64_t depth, const T* a, int64_t a_row, const T* b,
               int64_t b_row, T* c, int64_t c_row);

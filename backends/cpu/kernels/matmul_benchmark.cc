@@ -67,6 +67,7 @@ void RegisterAll() {
   const Product products[] = {
       {512, 512, 512, false}, {1024, 1024, 1024, false}, {128, 128, 128, false},
       {1, 256, 512, true},    {1, 512, 256, false},      {32, 256, 512, true},
+      {64, 256, 1024, true},  {128, 256, 256, true},     {16, 120, 256, true},
       {256, 256, 512, true},  {256, 120, 256, true},     {256, 10, 84, true}};
   for (const Product& p : products) {
     const std::string name = std::to_string(p.m) + "x" + std::to_string(p.n) + "x" +
