@@ -18,9 +18,11 @@ constexpr absl::string_view kKernel = "kernel";
 constexpr absl::string_view kProgram = "elementwise program";
 constexpr absl::string_view kView = "view";
 constexpr absl::string_view kDecomposition = "decomposition";
+constexpr absl::string_view kControl = "control flow";
 constexpr absl::string_view kAnyOp = "records any op";
 constexpr absl::string_view kNothing = "no";
-constexpr absl::string_view kWays[] = {kKernel, kProgram, kView, kAnyOp, kDecomposition, kNothing};
+constexpr absl::string_view kWays[] = {kKernel,  kProgram,       kView,   kAnyOp,
+                                       kControl, kDecomposition, kNothing};
 
 // "kernel", with its name where that is not the op's, and its dtypes where not every one will do.
 std::string KernelCell(const OpDef& op, const std::vector<const KernelDef*>& own) {
@@ -47,6 +49,7 @@ std::string KernelCell(const OpDef& op, const std::vector<const KernelDef*>& own
 // As the interpreter goes about it: a view, a kernel, an expression, a decomposition.
 std::string Cell(const OpDef& op, const KernelRegistry& kernels, DeviceType device) {
   if (op.view) return std::string(kView);
+  if (op.control) return std::string(kControl);
   std::vector<const KernelDef*> own;
   bool any_op = false, programs = false;
   for (const KernelDef* kernel : kernels.KernelsOf(op.name, device)) {
@@ -153,6 +156,7 @@ Generated from the registries of ops and kernels: do not edit, run
   op's, and its dtypes where not every one will do.
 * **elementwise program**: the op's scalar expression runs as a program that the backend makes of it.
 * **view**: nothing runs, the result is another look at the same memory.
+* **control flow**: the host decides which of the op's bodies run; their ops run as they do elsewhere.
 * **decomposition**: the op runs as other ops.
 * **records any op**: the backend checks how memory is used, and computes nothing.
 

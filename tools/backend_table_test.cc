@@ -37,6 +37,7 @@ class BackendTableTest : public testing::Test {
     };
     reshape_.view = [](const TensorLayout&, const AttributeMap&, absl::Span<const TensorSpec>,
                        LayoutList*) { return true; };
+    cond_.control.run = [](ControlContext&) -> absl::StatusOr<TensorList> { return TensorList(); };
     embedding_.decompose = [](DecomposeContext& c) { return c.Finish({}); };
     ASSERT_TRUE(kernels_.Register(Kernel("sum", "sum", "fast", {DType::kF64, DType::kF32})).ok());
     ASSERT_TRUE(kernels_.Register(Kernel("sum", "sum_converted", "fast", {DType::kF16})).ok());
@@ -48,10 +49,11 @@ class BackendTableTest : public testing::Test {
   }
 
   BackendTable Make(const std::vector<std::string>& backends) {
-    return MakeBackendTable({&add_, &reshape_, &embedding_, &sum_}, kernels_, backends);
+    return MakeBackendTable({&add_, &reshape_, &embedding_, &sum_, &cond_}, kernels_, backends);
   }
 
   OpDef add_ = Op("add"), reshape_ = Op("reshape"), embedding_ = Op("embedding"), sum_ = Op("sum");
+  OpDef cond_ = Op("cond");
   KernelRegistry kernels_;
 };
 
@@ -64,6 +66,7 @@ TEST_F(BackendTableTest, SaysHowEachOpRuns) {
   EXPECT_EQ(table.cells["slow"]["add"], "no");
   EXPECT_EQ(table.cells["slow"]["embedding"], "kernel");
   EXPECT_EQ(table.cells["nothing"]["sum"], "records any op");
+  EXPECT_EQ(table.cells["nothing"]["cond"], "control flow");
 }
 
 TEST_F(BackendTableTest, PageIsParsedBack) {
@@ -71,7 +74,7 @@ TEST_F(BackendTableTest, PageIsParsedBack) {
   const BackendTable parsed = ParseBackendTable(BackendPage(table));
   EXPECT_EQ(parsed.ops, table.ops);
   EXPECT_EQ(parsed.cells, table.cells);
-  EXPECT_THAT(BackendPage(table), testing::HasSubstr("| fast | 1 | 1 | 1 | 0 | 1 | 0 |"));
+  EXPECT_THAT(BackendPage(table), testing::HasSubstr("| fast | 1 | 1 | 1 | 0 | 1 | 1 | 0 |"));
 }
 
 // A build without `slow` leaves its column as it is, and still sees that its own is out of date.

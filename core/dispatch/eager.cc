@@ -8,6 +8,7 @@
 #include "tandem/core/base/status_macros.h"
 #include "tandem/core/dispatch/interpreter.h"
 #include "tandem/core/dispatch/random.h"
+#include "tandem/core/op/control_flow.h"
 #include "tandem/core/op/kernel.h"
 
 namespace tandem {
@@ -75,6 +76,10 @@ class Eager : public Interpreter {
     TANDEM_ASSIGN_OR_RETURN(const SpecList specs, InferSpecs(op, attrs, inputs));
     TANDEM_ASSIGN_OR_RETURN(Device* const device, DeviceOf(op, inputs, options));
     if (op.view) return View(op, inputs, attrs, specs);
+    if (op.control) {
+      InterpreterInvoker invoker(this);
+      return RunControlFlow(op, attrs, inputs, specs, invoker);
+    }
     return RunKernel(op, inputs, attrs, specs, *device);
   }
 

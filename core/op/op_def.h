@@ -136,6 +136,53 @@ using ScalarFn = std::function<ScalarValue(ScalarBuilder& builder,
                                            absl::Span<const ScalarValue> inputs,
                                            const AttributeMap& attrs)>;
 
+
+// --- control flow: ops whose bodies (attributes, op_body.h) run as values say ---------------------
+
+// What one input of a body is, in terms of the op's inputs.
+struct BodyInput {
+  enum class Kind : uint8_t {
+    kCaptured,  // the op's input as it lies, the same at every run of the body
+    kState,     // at first the op's input, then what the body gave; contiguous
+    kSlice,     // the op's input at one index of its first axis; contiguous
+  } kind = Kind::kCaptured;
+  int input = 0;  // the op's input
+};
+
+// Runs the bodies of one use of an op: eagerly step by step, or as compiled programs.
+class BodyRunner {
+ public:
+  virtual ~BodyRunner() = default;
+  // `body`: which of the op's body attributes, in the order of its schema. Output i is written to
+  // into[i] where that is a tensor (contiguous, of the output's spec); with `into` empty nothing
+  // is. The results are contiguous.
+  virtual absl::StatusOr<TensorList> Run(int body, absl::Span<const Tensor> inputs,
+                                         absl::Span<const Tensor> into) = 0;
+  // Runs single ops, at once.
+  virtual Invoker& invoker() = 0;
+};
+
+// What a control-flow op is executed with. All tensors are concrete, the work is queued on the
+// default stream of the inputs' device.
+struct ControlContext {
+  const AttributeMap& attrs;
+  absl::Span<const Tensor> inputs;
+  absl::Span<const TensorSpec> outputs;
+  absl::Span<const Tensor> into;  // where results go, as for BodyRunner::Run
+  BodyRunner& runner;
+};
+
+// How an op decides, on the host, which of its bodies run, how often and on what. Not for devices:
+// whatever computes is inside of the bodies.
+struct ControlFlow {
+  std::function<absl::StatusOr<TensorList>(ControlContext&)> run;
+  // The inputs of body `body`, if the op has `num_inputs` of them. Those of kind kCaptured come last,
+  // in the op and in each body, so that passes can add and remove some.
+  std::function<std::vector<BodyInput>(const AttributeMap& attrs, int num_inputs, int body)>
+      body_inputs;
+  explicit operator bool() const { return static_cast<bool>(run); }
+};
+
 struct OpInput {
   std::string name;
   std::string doc;
@@ -176,6 +223,8 @@ struct OpDef {
   // The op computes what its attribute "body" says (op_body.h). Where that is one scalar program, the
   // op is elementwise in this use: see IsElementwise (elementwise_expr.h).
   bool runs_body = false;
+  // Set: the op is control flow. It has no kernel; interpreters and executables run its bodies.
+  ControlFlow control;
   OpTraits traits;
 
   // Which inputs and outputs `vjp` reads the *values* of (bit i); the tape releases the others

@@ -1,6 +1,7 @@
 #include "tandem/core/ops/standard_ops.h"
 
 #include "tandem/core/base/status_macros.h"
+#include "tandem/core/ops/control_flow.h"
 #include "tandem/core/ops/convolution.h"
 #include "tandem/core/ops/creation.h"
 #include "tandem/core/ops/elementwise_binary.h"
@@ -33,6 +34,7 @@ absl::Status RegisterStandardOps(OpRegistry* registry) {
            RegisterNormalizationOps,
            RegisterIndexingOps,
            RegisterFusedOps,
+           RegisterControlFlowOps,
        }) {
     TANDEM_RETURN_IF_ERROR(register_family(registry));
   }

@@ -29,6 +29,10 @@ BufferView ViewOf(const Tensor& tensor, int64_t bytes) {
   return BufferView::Of(*tensor.buffer(), StartBytes(tensor.layout()), bytes);
 }
 
+bool Overlap(const BufferView& a, const BufferView& b) {
+  return a.buffer == b.buffer && a.offset < b.offset + b.size && b.offset < a.offset + a.size;
+}
+
 }  // namespace
 
 absl::StatusOr<Ref<Executable>> Executable::Create(const Graph& graph, Device& device,
@@ -70,7 +74,7 @@ absl::StatusOr<Ref<Executable>> Executable::Create(const Graph& graph, Device& d
   nothing.views_.resize(kFirstInputSlot + program->inputs_.size() + program->outputs_.size());
   for (size_t i = 0; i < program->inputs_.size(); ++i) nothing.open_.push_back(static_cast<int>(i));
   TANDEM_RETURN_IF_ERROR(program->BindSteps());
-  if (options.static_shape) TANDEM_RETURN_IF_ERROR(program->RecordCommands());
+  TANDEM_RETURN_IF_ERROR(program->PartSteps());
   return program;
 }
 
@@ -102,7 +106,15 @@ absl::Status Executable::BindSteps() {
     bound.kernel = step.kernel;
     for (const Operand& operand : step.inputs) bound.inputs.push_back(Address(operand));
     for (const Operand& operand : step.outputs) bound.outputs.push_back(Address(operand));
-    if (!step.kernel) {
+    if (step.control) {
+      TANDEM_ASSIGN_OR_RETURN(bound.control, MakeControl(step));
+      for (size_t i = 0; i < bound.control->bodies.size(); ++i) {
+        for (StepNote note : bound.control->bodies[i]->notes()) {
+          note.node = absl::StrCat(step.control->op->name, " body ", i, ": ", note.node);
+          schedule_.notes.push_back(std::move(note));
+        }
+      }
+    } else if (!step.kernel) {
       // A copy of bytes: of the value alone, which may be a part of its block.
       bound.inputs[0].size = step.inputs[0].layout.spec.num_bytes();
       bound.outputs[0].size = step.outputs[0].layout.spec.num_bytes();
@@ -126,11 +138,12 @@ absl::Status Executable::BindSteps() {
   return absl::OkStatus();
 }
 
-absl::Status Executable::Record(CommandRecorder& recorder,
+absl::Status Executable::Record(const Segment& segment, CommandRecorder& recorder,
                                 absl::Span<const BufferView> bindings) const {
   absl::InlinedVector<BufferView, 8> inputs;
   absl::InlinedVector<BufferView, 4> outputs;
-  for (const BoundStep& step : steps_) {
+  for (size_t i = segment.begin; i < segment.end; ++i) {
+    const BoundStep& step = steps_[i];
     if (step.kernel == nullptr) {
       TANDEM_RETURN_IF_ERROR(
           recorder.Copy(Resolve(step.inputs[0], bindings), Resolve(step.outputs[0], bindings)));
@@ -146,18 +159,45 @@ absl::Status Executable::Record(CommandRecorder& recorder,
   return absl::OkStatus();
 }
 
-absl::Status Executable::RecordCommands() {
+absl::Status Executable::PartSteps() {
   const int num_slots = kFirstInputSlot + static_cast<int>(inputs_.size() + outputs_.size());
-  TANDEM_ASSIGN_OR_RETURN(commands_, device_.CreateCommandBuffer(num_slots));
-  for (const BoundStep& step : steps_) {
-    if (step.kernel == nullptr) {
-      TANDEM_RETURN_IF_ERROR(commands_->Copy(step.inputs[0], step.outputs[0]));
-    } else {
-      TANDEM_RETURN_IF_ERROR(
-          step.kernel->Record(*commands_, step.inputs, step.outputs, step.workspace));
+  Segment segment;
+  for (; segment.end <= steps_.size(); segment.begin = segment.end) {
+    while (segment.end < steps_.size() && !steps_[segment.end].control) ++segment.end;
+    segment.commands = nullptr;
+    if (options_.static_shape && segment.begin < segment.end) {
+      TANDEM_ASSIGN_OR_RETURN(segment.commands, device_.CreateCommandBuffer(num_slots));
+      for (size_t i = segment.begin; i < segment.end; ++i) {
+        const BoundStep& step = steps_[i];
+        if (step.kernel == nullptr) {
+          TANDEM_RETURN_IF_ERROR(segment.commands->Copy(step.inputs[0], step.outputs[0]));
+        } else {
+          TANDEM_RETURN_IF_ERROR(
+              step.kernel->Record(*segment.commands, step.inputs, step.outputs, step.workspace));
+        }
+      }
+      TANDEM_RETURN_IF_ERROR(segment.commands->Finish());
     }
+    segments_.push_back(segment);
+    ++segment.end;  // past the step of control flow
   }
-  return commands_->Finish();
+  return absl::OkStatus();
+}
+
+absl::Status Executable::RunSegments(Stream& stream, absl::Span<const BufferView> bindings) const {
+  for (const Segment& segment : segments_) {
+    if (segment.commands != nullptr) {
+      TANDEM_RETURN_IF_ERROR(stream.Submit(segment.commands, bindings).status());
+    } else {
+      TANDEM_RETURN_IF_ERROR(Record(segment, stream, bindings));
+    }
+    if (segment.end == steps_.size()) break;
+    Stream& usual = device_.default_stream();
+    if (&stream != &usual) TANDEM_RETURN_IF_ERROR(usual.WaitFor(stream.Now()));
+    TANDEM_RETURN_IF_ERROR(RunControl(steps_[segment.end], bindings));
+    if (&stream != &usual) TANDEM_RETURN_IF_ERROR(stream.WaitFor(usual.Now()));
+  }
+  return absl::OkStatus();
 }
 
 std::optional<BufferView> Executable::Direct(const Tensor& tensor, int input) const {
@@ -308,7 +348,8 @@ absl::StatusOr<RunResult> Executable::Run(const BoundInputs& bound, absl::Span<c
       // Other values may use an output's memory before it is written, so it must not be that of an
       // input or of another output.
       bool shared = StartBytes(bound.layout()) % device_.info().alignment != 0;
-      for (const BufferView& view : bindings) shared |= view.buffer == bound.buffer().get();
+      const BufferView place = ViewOf(bound, outputs_[i].bytes);
+      for (const BufferView& view : bindings) shared |= Overlap(view, place);
       if (shared) {
         TANDEM_ASSIGN_OR_RETURN(output, NewOutput(static_cast<int>(i)));
         copy_back.push_back({output, bound});
@@ -334,12 +375,7 @@ absl::StatusOr<RunResult> Executable::Run(const BoundInputs& bound, absl::Span<c
     }
     bindings[kArenaSlot] = BufferView::Of(*arena, 0, arena_bytes_);
   }
-  absl::Status status;
-  if (commands_ != nullptr) {
-    status = stream.Submit(commands_, bindings).status();
-  } else {
-    status = Record(stream, bindings);
-  }
+  absl::Status status = RunSegments(stream, bindings);
   for (const auto& [from, to] : copy_back) {
     if (!status.ok()) break;
     status = stream.Copy(ViewOf(from, from.spec().num_bytes()), ViewOf(to, to.spec().num_bytes()));
@@ -352,6 +388,10 @@ absl::StatusOr<RunResult> Executable::Run(const BoundInputs& bound, absl::Span<c
 int64_t Executable::bytes() const {
   int64_t bytes = options_.static_alloc ? arena_bytes_ : 0;
   for (const BufferView& constant : schedule_.constants) bytes += constant.size;
+  for (const BoundStep& step : steps_) {
+    if (!step.control) continue;
+    for (const Ref<const Executable>& body : step.control->bodies) bytes += body->bytes();
+  }
   return bytes;
 }
 

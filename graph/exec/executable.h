@@ -14,6 +14,10 @@
 // run to run, one for each run that is under way. static_alloc + static_shape: the work is recorded
 // once as a command buffer, and a run only binds buffers and submits it.
 //
+// Control flow (OpDef::control) parts the work: its bodies are programs of their own, made once, in
+// the same mode; the host reads what it must know, submits them, and goes on with what follows. It
+// runs on the default stream, for which a run on another one waits, and the other way round.
+//
 // Outputs are the caller's: fresh memory at each run that no later run touches, never memory of an
 // input.
 //
@@ -22,6 +26,7 @@
 #define TANDEM_GRAPH_EXEC_EXECUTABLE_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -103,9 +108,18 @@ class Executable : public RefCounted {
   int64_t bytes() const;
 
  private:
+  // The bodies of a use of control flow, ready to run.
+  struct Control {
+    std::shared_ptr<const ControlStep> step;
+    std::vector<Ref<const Executable>> bodies;
+    std::vector<TensorLayout> inputs;  // from the views that are bound
+    std::vector<TensorSpec> outputs;
+  };
+  class ControlRunner;
   // A step with addresses: every view is a slot or a constant's buffer.
   struct BoundStep {
-    Ref<const PreparedKernel> kernel;  // null: a copy
+    Ref<const PreparedKernel> kernel;        // null: a copy, or control flow
+    std::shared_ptr<const Control> control;  // null: a kernel or a copy
     absl::InlinedVector<BufferView, 3> inputs;
     absl::InlinedVector<BufferView, 1> outputs;
     BufferView workspace;
@@ -126,8 +140,18 @@ class Executable : public RefCounted {
 
   BufferView Address(const Operand& operand) const;
   absl::Status BindSteps();
-  absl::Status RecordCommands();
-  absl::Status Record(CommandRecorder& recorder, absl::Span<const BufferView> bindings) const;
+  // The steps before, between and after those of control flow.
+  struct Segment {
+    size_t begin = 0;
+    size_t end = 0;               // a step of control flow, or the end
+    Ref<CommandBuffer> commands;  // static_shape only; null if there are no steps
+  };
+  absl::Status PartSteps();
+  absl::StatusOr<std::shared_ptr<const Control>> MakeControl(const Step& step) const;
+  absl::Status Record(const Segment& segment, CommandRecorder& recorder,
+                      absl::Span<const BufferView> bindings) const;
+  absl::Status RunControl(const BoundStep& step, absl::Span<const BufferView> bindings) const;
+  absl::Status RunSegments(Stream& stream, absl::Span<const BufferView> bindings) const;
   // The address of a tensor that is given for `input`, if the program takes it as it is.
   std::optional<BufferView> Direct(const Tensor& tensor, int input) const;
   // The tensor as the program takes it: itself, or a contiguous copy. (Where Direct says no.)
@@ -144,7 +168,7 @@ class Executable : public RefCounted {
   Schedule schedule_;
   std::vector<BoundStep> steps_;
   int64_t arena_bytes_ = 0;
-  Ref<CommandBuffer> commands_;  // static_shape only
+  std::vector<Segment> segments_;
   BoundInputs nothing_bound_;
   mutable ArenaPool arenas_;
 };

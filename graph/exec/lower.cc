@@ -132,7 +132,8 @@ class Lowering : public Interpreter {
 
   absl::Status Emit(const OpDef& op, const ValueIds& inputs, const AttributeMap& attrs,
                     ValueIds* outputs) {
-    bool direct = static_cast<bool>(op.view);
+    // Control flow is run by the executable, which compiles its bodies.
+    bool direct = op.view || op.control;
     if (!direct) {
       TANDEM_ASSIGN_OR_RETURN(direct, HasKernel(op, inputs, attrs));
     }

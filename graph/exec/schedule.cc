@@ -132,6 +132,7 @@ class Scheduler {
       Note(node, "nothing to compute");
       return absl::OkStatus();
     }
+    if (node.op->control) return AddControl(node);
     return node.op->view ? AddView(node) : AddKernel(node);
   }
 
@@ -269,6 +270,25 @@ class Scheduler {
     }
     Note(node, kernel->name,
          absl::StrCat(step.kernel->description(), reused >= 0 ? " (in place)" : ""));
+    PushStep(std::move(step));
+    return absl::OkStatus();
+  }
+
+  // Values are taken as they lie, as eager mode takes them; results get memory of their own.
+  absl::Status AddControl(const Node& node) {
+    Step step;
+    step.control = std::make_shared<const ControlStep>(ControlStep{node.op, node.attrs});
+    for (const ValueId input : node.inputs) {
+      step.inputs.push_back(values_[input]);
+      --pending_[values_[input].block];
+    }
+    for (const ValueId output : node.outputs) {
+      Operand operand =
+          NewOperand(BlockKind::kTemporary, -1, graph_.spec(output), graph_.ValueName(output));
+      step.outputs.push_back(operand);
+      SetValue(output, std::move(operand));
+    }
+    Note(node, "control flow", "the host decides, its bodies are programs");
     PushStep(std::move(step));
     return absl::OkStatus();
   }

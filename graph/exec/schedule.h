@@ -13,6 +13,7 @@
 #define TANDEM_GRAPH_EXEC_SCHEDULE_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -46,9 +47,16 @@ struct Operand {
   int64_t byte_offset = 0;
 };
 
+// A step that decides, on the host, what runs: one use of an op with OpDef::control.
+struct ControlStep {
+  const OpDef* op = nullptr;
+  AttributeMap attrs;
+};
+
 struct Step {
-  // Null: a plain copy of the bytes of inputs[0] to outputs[0].
+  // Null, and `control` too: a plain copy of the bytes of inputs[0] to outputs[0].
   Ref<const PreparedKernel> kernel;
+  std::shared_ptr<const ControlStep> control;
   absl::InlinedVector<Operand, 3> inputs;
   absl::InlinedVector<Operand, 1> outputs;
   int64_t workspace_bytes = 0;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "tandem/core/op/op_body.h"
 
@@ -117,6 +118,13 @@ class Drawing {
     std::string label = node.op->name;
     if (const OpBody* body = BodyOf(*node.op, node.attrs)) {
       for (const OpBody::Step& step : body->steps()) absl::StrAppend(&label, "\n", step.op->name);
+    } else if (node.op->control) {
+      for (const AttributeDef& def : node.attrs.schema().defs()) {
+        const OpBody* const held = BodyAttribute(node.attrs, def.name);
+        if (held == nullptr) continue;
+        const auto name = [](std::string* out, const OpBody::Step& step) { *out += step.op->name; };
+        absl::StrAppend(&label, "\n", def.name, ": ", absl::StrJoin(held->steps(), ", ", name));
+      }
     } else if (options_.attributes) {
       const std::string attrs = node.attrs.ToString();
       if (!attrs.empty()) absl::StrAppend(&label, "\n", attrs);

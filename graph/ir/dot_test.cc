@@ -73,5 +73,14 @@ TEST_F(DotTest, AFusedNodeListsItsSteps) {
               HasSubstr("label=\"fused\\nexp\\nneg\""));
 }
 
+TEST_F(DotTest, ControlFlowListsItsBodies) {
+  EXPECT_THAT(GraphToDot(Parse(
+                  R"(graph @g(%p: bool[] argument, %x: f32[2] argument) -> (f32[2] "y") {
+        %2 = cond(%p, %x) {then_body=(%0: f32[2]) { %1 = exp(%0) : f32[2]; %2 = neg(%1) : f32[2]; return %2 }, else_body=(%0: f32[2]) { return %0 }} : f32[2]
+        return %2
+      })")),
+              HasSubstr("label=\"cond\\nthen_body: exp, neg\\nelse_body: \""));
+}
+
 }  // namespace
 }  // namespace tandem

@@ -59,6 +59,8 @@ class Folder {
   }
 
   bool Foldable(const Node& node) const {
+    // A loop may take any time; its body is folded on its own (control_flow.h).
+    if (node.op->control) return false;
     const bool known = std::all_of(node.inputs.begin(), node.inputs.end(),
                                    [&](ValueId input) { return known_[input].is_known; });
     if (!known) return false;

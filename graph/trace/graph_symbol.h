@@ -25,9 +25,11 @@ namespace tandem {
 // Which trace a symbol belongs to, and whether that trace is still there.
 class TraceIdentity : public RefCounted {
  public:
-  TraceIdentity(std::string name, Interpreter* interpreter)
-      : name_(std::move(name)), interpreter_(interpreter) {}
+  // `is_body`: the trace is that of a function which becomes a body of control flow.
+  TraceIdentity(std::string name, Interpreter* interpreter, bool is_body = false)
+      : name_(std::move(name)), is_body_(is_body), interpreter_(interpreter) {}
   const std::string& name() const { return name_; }
+  bool is_body() const { return is_body_; }
   // Null once the trace is finished.
   Interpreter* interpreter() const { return interpreter_.load(std::memory_order_acquire); }
   void Open(Interpreter* interpreter) {
@@ -37,6 +39,7 @@ class TraceIdentity : public RefCounted {
 
  private:
   const std::string name_;
+  const bool is_body_;
   std::atomic<Interpreter*> interpreter_;
 };
 

@@ -8,8 +8,9 @@
 
 namespace tandem {
 
-TraceInterpreter::TraceInterpreter(std::string name, Device* device)
-    : identity_(MakeRef<TraceIdentity>(name, this)) {
+TraceInterpreter::TraceInterpreter(std::string name, Device* device, Foreign foreign)
+    : identity_(MakeRef<TraceIdentity>(name, this, foreign == Foreign::kCapture)),
+      foreign_(foreign) {
   traced_.graph.set_name(std::move(name));
   traced_.device = device;
 }
@@ -61,6 +62,9 @@ absl::StatusOr<Tensor> TraceInterpreter::AddArgument(absl::string_view name, con
 
 absl::StatusOr<Tensor> TraceInterpreter::Capture(const Tensor& tensor) {
   if (auto it = captures_.find(tensor.impl()); it != captures_.end()) return it->second;
+  if (tensor.is_symbolic() && tensor.symbol()->interpreter() == nullptr) {
+    return tensor.symbol()->ValueError("using it");
+  }
   TANDEM_RETURN_IF_ERROR(
       SetDevice(tensor.device(), absl::StrCat("the captured tensor ", tensor.Describe())));
   InputBinding binding;
@@ -77,6 +81,12 @@ absl::StatusOr<Tensor> TraceInterpreter::Capture(const Tensor& tensor) {
   return symbol;
 }
 
+bool TraceInterpreter::Owns(const Tensor& tensor) const {
+  if (!tensor.defined() || !tensor.is_symbolic()) return false;
+  const auto* symbol = dynamic_cast<const GraphSymbol*>(tensor.symbol().get());
+  return symbol != nullptr && &symbol->trace() == identity_.get();
+}
+
 absl::StatusOr<ValueId> TraceInterpreter::ValueOf(const Tensor& tensor, absl::string_view what) {
   if (!tensor.defined()) {
     return absl::InvalidArgumentError(absl::StrCat(what, " is undefined"));
@@ -89,6 +99,10 @@ absl::StatusOr<ValueId> TraceInterpreter::ValueOf(const Tensor& tensor, absl::st
   if (symbol == nullptr) return tensor.symbol()->ValueError(what);
   if (&symbol->trace() == identity_.get()) return symbol->value();
   if (symbol->interpreter() == nullptr) return symbol->ValueError(what);
+  if (foreign_ == Foreign::kCapture) {
+    TANDEM_ASSIGN_OR_RETURN(const Tensor captured, Capture(tensor));
+    return static_cast<const GraphSymbol&>(*captured.symbol()).value();
+  }
   return absl::FailedPreconditionError(absl::StrCat(
       what, ": ", symbol->Describe(), " is a symbol of the trace '", symbol->trace().name(),
       "' and cannot be used in the trace '", name(), "'; pass it to the function as an argument"));
@@ -171,7 +185,7 @@ absl::Status TraceInterpreter::Write(Variable& variable, const Tensor& value) {
         absl::StrCat(what, ": it holds ", wanted.ToString(), ", the new value is ",
                      value.Describe(), "; inside a graph a variable keeps its dtype and shape"));
   }
-  cell->current = value.is_symbolic() ? Detach(value) : *Capture(value);
+  cell->current = Owns(value) ? Detach(value) : *Capture(value);
   cell->current.impl()->autograd = variable.autograd();
   cell->written = true;
   return absl::OkStatus();

@@ -40,16 +40,24 @@ namespace tandem {
 
 class TraceInterpreter : public Interpreter {
  public:
+  // What a trace does with a symbol of another one: usually there is none to expect, but the body of
+  // control flow may use what is around it.
+  enum class Foreign : uint8_t { kRefuse, kCapture };
+
   // `device`: where it runs; null: where the first argument or captured tensor is.
-  explicit TraceInterpreter(std::string name, Device* device = nullptr);
+  explicit TraceInterpreter(std::string name, Device* device = nullptr,
+                            Foreign foreign = Foreign::kRefuse);
   ~TraceInterpreter() override;
 
   // A new argument of the graph, numbered in the order of the calls.
   absl::StatusOr<Tensor> AddArgument(absl::string_view name, const TensorSpec& spec,
                                      Device* device = nullptr);
   // The symbol that stands for a concrete tensor: an input of kind kCapture, the same one for the
-  // same tensor. It carries the tensor's autograd meta.
+  // same tensor. It is a leaf if the tensor requires a gradient. With Foreign::kCapture, the tensor
+  // may be a symbol of another trace that is under way.
   absl::StatusOr<Tensor> Capture(const Tensor& tensor);
+  // True for a symbol of this trace.
+  bool Owns(const Tensor& tensor) const;
   // The value in the graph; captures a concrete tensor. FAILED_PRECONDITION for a symbol of another
   // trace.
   absl::StatusOr<ValueId> ValueOf(const Tensor& tensor, absl::string_view what);
@@ -111,6 +119,7 @@ class TraceInterpreter : public Interpreter {
 
   TracedGraph traced_;
   const Ref<TraceIdentity> identity_;
+  const Foreign foreign_;
   int num_arguments_ = 0;
   int num_captures_ = 0;
   absl::flat_hash_map<const Variable*, Cell> cells_;

@@ -218,10 +218,10 @@ namespace {
 
 struct Lists {
   Lists() {
-    for (auto add :
-         {AddUnaryCases, AddBinaryCases, AddCreationCases, AddRandomCases, AddReductionCases,
-          AddLinearAlgebraCases, AddSoftmaxCases, AddConvolutionCases, AddPoolingCases,
-          AddNormalizationCases, AddShapeCases, AddJoiningCases, AddIndexingCases, AddFusedCases}) {
+    for (auto add : {AddUnaryCases, AddBinaryCases, AddCreationCases, AddRandomCases,
+                     AddReductionCases, AddLinearAlgebraCases, AddSoftmaxCases, AddConvolutionCases,
+                     AddPoolingCases, AddNormalizationCases, AddShapeCases, AddJoiningCases,
+                     AddIndexingCases, AddFusedCases, AddControlFlowCases}) {
       add(&cases, &bad);
     }
   }

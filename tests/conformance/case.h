@@ -121,6 +121,7 @@ void AddShapeCases(CaseList* cases, BadCaseList* bad);
 void AddJoiningCases(CaseList* cases, BadCaseList* bad);
 void AddIndexingCases(CaseList* cases, BadCaseList* bad);
 void AddFusedCases(CaseList* cases, BadCaseList* bad);
+void AddControlFlowCases(CaseList* cases, BadCaseList* bad);
 
 // All of them.
 const CaseList& AllCases();

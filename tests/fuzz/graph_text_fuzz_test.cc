@@ -54,6 +54,12 @@ constexpr absl::string_view kTexts[] = {
   return %6
 }
 )",
+    R"(graph @control(%p: bool[] argument, %x: f32[3,2] argument, %w: f32[2] parameter) -> (f32[2] "y") {
+  %3, %4 = scan(%w, %x, %w) {body=(%0: f32[2], %1: f32[2], %2: f32[2]) { %3 = mul(%0, %2) : f32[2]; %4 = add(%3, %1) : f32[2]; return %4, %0 }, num_carry=1, num_scanned=1, reverse=true} : f32[2], f32[3,2]
+  %5 = cond(%p, %3) {then_body=(%0: f32[2]) { %1, %2, %3 = while_loop(%0) {condition=(%0: f32[2]) { %1 = sum(%0) : f32[]; return %1 }, body=(%0: f32[2]) { %1 = neg(%0) : f32[2]; return %1 }, max_iterations=4, keep_states=true} : f32[2], f32[4,2], i64[]; return %1 }, else_body=(%0: f32[2]) { return %0 }} : f32[2] in "net0" at "net.cc:3"
+  return %5
+}
+)",
     "graph @g() -> (f32[] \"y\") {\n  %0 = full() {shape=ints[], value=0.5} : f32[]\n"
     "  return %0\n}\n",
 };

@@ -38,8 +38,8 @@ TEST_F(HybridLimitsTest, ReadingAValueFailsInATraceAndTheFunctionRecovers) {
               AllOf(HasSubstr("Item()"), HasSubstr("sum : f32[]"), HasSubstr("net0"),
                     HasSubstr("hybrid_limits_test.cc:"), HasSubstr("Where(condition, a, b)"),
                     HasSubstr("Hybridize(false)"),
-                    HasSubstr("Cond, WhileLoop and Scan are for control flow that depends on "
-                              "values (not in this version)")));
+                    HasSubstr("For control flow that depends on values use Cond, WhileLoop, Scan or "
+                              "ForEach")));
   EXPECT_EQ(net->stats().entries, 0);
   // Eager mode still works, and a mended body is traced.
   ASSERT_TRUE(body({&x, 1}).ok());

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "tandem/core/op/op_def.h"
@@ -20,10 +21,13 @@ int main(int argc, char** argv) {
     std::cerr << status << "\n";
     return 1;
   }
+  // Control flow takes functions of C++ instead of bodies (frontends/cpp/control_flow.h).
+  std::vector<const tandem::OpDef*> functions = registry.ops();
+  std::erase_if(functions, [](const tandem::OpDef* op) { return bool{op->control}; });
   if (mode == "header") {
-    std::cout << tandem::codegen::CppHeader(registry.ops());
+    std::cout << tandem::codegen::CppHeader(functions);
   } else if (mode == "source") {
-    std::cout << tandem::codegen::CppSource(registry.ops());
+    std::cout << tandem::codegen::CppSource(functions);
   } else if (mode == "docs") {
     std::cout << tandem::codegen::Reference(registry.ops());
   } else {
