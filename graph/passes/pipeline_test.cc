@@ -61,8 +61,8 @@ TEST_F(PipelineTest, OnePlusTwoPlusThreePlusFourIsTen) {
 TEST_F(PipelineTest, RecordsWhatEachPassDid) {
   const auto optimized = DefaultPipeline().Run(graph_, context_);
   ASSERT_TRUE(optimized.ok()) << optimized.status();
-  ASSERT_THAT(context_.records(), SizeIs(6));
-  const PassRecord& dead_code = context_.records()[3];
+  ASSERT_THAT(context_.records(), SizeIs(7));
+  const PassRecord& dead_code = context_.records()[4];
   EXPECT_EQ(dead_code.pass, "dead_code");
   EXPECT_EQ(dead_code.nodes_before, 1);
   EXPECT_EQ(dead_code.nodes_after, 0);
@@ -81,6 +81,7 @@ TEST_F(PipelineTest, CanBeConfiguredAndPrinted) {
             "identity_elimination: removes ops that give their input unchanged\n"
             "dead_code: removes nodes that no output and no state update needs\n"
             "constant_fold: evaluates what depends on constants only\n"
+            "control_flow: optimizes bodies, and moves out what need not be in them\n"
             "dead_code: removes nodes that no output and no state update needs\n"
             "fuse_elementwise: makes one node of elementwise ones that feed each other\n"
             "fuse_epilogue: makes one node of an op and the elementwise work on its result\n");

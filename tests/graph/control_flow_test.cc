@@ -314,6 +314,19 @@ TEST_F(ControlFlowTest, CondInWhileInScan) {
   CheckGradients(Nested, inputs, run);
 }
 
+TEST_F(ControlFlowTest, IsVerifiedAndExplained) {
+  const std::vector<Tensor> inputs = {Array({3, 4, -1, -2, 9, 0.5f, 0.25f, 0.125f}, {4, 2}),
+                                      Array({0.5f, 0.75f}, {2}), Scalar(0)};
+  const auto compiled = Hybrid(Nested);
+  ASSERT_TRUE(Call(*compiled, inputs).ok());
+  const absl::Status same = compiled->Verify(inputs);
+  EXPECT_TRUE(same.ok()) << same;
+  // The sigmoid of the captured weight does not change in the innermost loop.
+  const std::string text = compiled->Explain().ToText();
+  EXPECT_THAT(text, AllOf(HasSubstr("moved out"), HasSubstr("control flow")));
+  EXPECT_THAT(text, HasSubstr("scan body 0"));
+}
+
 // --- what is around -------------------------------------------------------------------------------
 
 TEST_F(ControlFlowTest, CapturesVariablesByName) {
