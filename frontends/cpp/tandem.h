@@ -21,6 +21,7 @@
 #include "tandem/frontends/cpp/array.h"
 #include "tandem/frontends/cpp/block.h"
 #include "tandem/frontends/cpp/context.h"
+#include "tandem/frontends/cpp/control_flow.h"
 #include "tandem/frontends/cpp/data/data_loader.h"
 #include "tandem/frontends/cpp/data/dataset.h"
 #include "tandem/frontends/cpp/error.h"
