@@ -119,6 +119,7 @@ void BackwardInput(const ConvolutionPlan<T>& p, std::byte* const* buffers, CpuTh
                                           m,
                                           k,
                                           packed + group * m * kernel * depth + first * m,
+                                          /*packed=*/true,
                                           offsets + first,
                                           p.planes.width.size,
                                           DivideRoundUp(g.height.input - y, g.height.stride),
@@ -138,7 +139,7 @@ absl::StatusOr<Ref<const PreparedKernel>> PrepareBackwardInput(const KernelReque
   TANDEM_ASSIGN_OR_RETURN(p.g, Conv2dGeometry::Create(request.outputs[0].spec.shape,
                                                       request.inputs[1].spec.shape, request.attrs));
   p.planes = PlaneLayout::OfOutputGradient(p.g);
-  TANDEM_RETURN_IF_ERROR(p.PlanSlots(p.g.group_out_channels()));
+  TANDEM_RETURN_IF_ERROR(p.PlanSlots(p.g.group_out_channels(), p.g.weight_shape().num_elements()));
   return MakeConvertedCpuKernel<ConvolutionPlan<T>>(request, "conv2d_backward_input", p,
                                                     &BackwardInput<T>,
                                                     {.workspace_bytes = p.workspace_bytes});

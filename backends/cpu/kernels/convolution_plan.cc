@@ -8,6 +8,10 @@ namespace {
 // Fewer images than this are computed one after the other by all threads, if each is worth it.
 constexpr int64_t kManyImages = 8;
 
+// Taps of a weight whose rows are rather read where they lie than packed at each call: a block of them
+// stays in the L1 cache.
+constexpr int64_t kTapsInPlace = 600;
+
 }  // namespace
 
 int64_t WorkOf(const Conv2dGeometry& g) {
@@ -36,7 +40,7 @@ void InputOffsets(const Conv2dGeometry& g, const PlaneLayout& planes, int64_t* o
 }
 
 template <typename T>
-absl::Status ConvolutionPlan<T>::PlanSlots(int64_t channels) {
+absl::Status ConvolutionPlan<T>::PlanSlots(int64_t channels, int64_t weight) {
   TANDEM_ASSIGN_OR_RETURN(plane_elements, PlaneElements(planes, channels));
   const int64_t tasks = g.batch * g.groups;
   const int64_t work = WorkOf(g);
@@ -47,9 +51,9 @@ absl::Status ConvolutionPlan<T>::PlanSlots(int64_t channels) {
   }
   slots = std::max<int64_t>(DivideRoundUp(tasks, grain), 1);
   WorkspaceLayout workspace;
-  const int64_t weight = g.weight_shape().num_elements();
   TANDEM_ASSIGN_OR_RETURN(offsets_at, workspace.Take(channels * KernelSize(g), 8));
-  TANDEM_ASSIGN_OR_RETURN(weight_at, workspace.Take(weight + kPackSlack, sizeof(T)));
+  TANDEM_ASSIGN_OR_RETURN(weight_at,
+                          workspace.Take(weight == 0 ? 0 : weight + kPackSlack, sizeof(T)));
   TANDEM_ASSIGN_OR_RETURN(const int64_t all, CheckedMul(plane_elements, slots));
   TANDEM_ASSIGN_OR_RETURN(slots_at, workspace.Take(all, sizeof(T)));
   workspace_bytes = workspace.bytes();
@@ -64,7 +68,9 @@ absl::StatusOr<ConvolutionPlan<T>> ConvolutionPlan<T>::Create(const TensorLayout
   p.kernels = &GemmKernelsFor<T>(isa);
   TANDEM_ASSIGN_OR_RETURN(p.g, Conv2dGeometry::Create(x.spec.shape, weight.spec.shape, attrs));
   p.planes = PlaneLayout::OfInput(p.g);
-  TANDEM_RETURN_IF_ERROR(p.PlanSlots(p.g.group_in_channels()));
+  p.packs_weight = p.g.group_in_channels() * KernelSize(p.g) > kTapsInPlace;
+  TANDEM_RETURN_IF_ERROR(
+      p.PlanSlots(p.g.group_in_channels(), p.packs_weight ? p.g.weight_shape().num_elements() : 0));
   return p;
 }
 
@@ -72,18 +78,23 @@ template <typename T>
 void ConvolutionPlan<T>::Run(const T* x, const T* weight, T* y, std::byte* workspace,
                              CpuThreadPool& pool, const ResultEpilogue* epilogue) const {
   int64_t* const offsets = reinterpret_cast<int64_t*>(workspace + offsets_at);
-  T* const packed = reinterpret_cast<T*>(workspace + weight_at);
   const int64_t m = g.group_out_channels();
   const int64_t k = g.group_in_channels() * KernelSize(g);
   const int64_t in_plane = g.height.input * g.width.input;
   const int64_t out_plane = g.height.output * g.width.output;
   InputOffsets(g, planes, offsets);
-  const RowBlocks blocks(m, kernels->mr);
-  for (int64_t group = 0; group < g.groups; ++group) {
-    for (int64_t block = 0; block < blocks.count; ++block) {
-      const int64_t at = (group * m + blocks.Begin(block)) * k;
-      kernels->pack_a(blocks.Size(block), k, weight + at, k, 1, packed + at);
+  const T* rows = weight;
+  if (packs_weight) {
+    T* const packed = reinterpret_cast<T*>(workspace + weight_at);
+    const RowBlocks blocks(m, kernels->mr);
+    // In order: a block may write over the start of the next one.
+    for (int64_t group = 0; group < g.groups; ++group) {
+      for (int64_t block = 0; block < blocks.count; ++block) {
+        const int64_t at = (group * m + blocks.Begin(block)) * k;
+        kernels->pack_a(blocks.Size(block), k, weight + at, k, 1, packed + at);
+      }
     }
+    rows = packed;
   }
   ForImageGroups(workspace, pool, [&](int64_t image, int64_t group, T* own) {
     const int64_t in_channel = image * g.in_channels + group * g.group_in_channels();
@@ -92,7 +103,8 @@ void ConvolutionPlan<T>::Run(const T* x, const T* weight, T* y, std::byte* works
     const Correlation<T> correlation = {kernels,
                                         m,
                                         k,
-                                        packed + group * m * k,
+                                        rows + group * m * k,
+                                        packs_weight,
                                         offsets,
                                         planes.width.size,
                                         g.height.output,

@@ -71,9 +71,10 @@ struct ConvolutionPlan {
            const ResultEpilogue* epilogue = nullptr) const;
   std::string Describe() const;  // "conv2d 14x32"
 
-  // Slots and workspace for planes of `channels` images' channels: the forward's own, and for the
-  // gradient of the input. Needs `kernels`, `g` and `planes`.
-  absl::Status PlanSlots(int64_t channels);
+  // Slots and workspace for planes of `channels` channels an image, and for `weight` elements of a
+  // weight that is rearranged: the forward's own, and for the gradient of the input. Needs `g` and
+  // `planes`.
+  absl::Status PlanSlots(int64_t channels, int64_t weight);
   // Calls fn(image, group, planes) for every image's group, with its slot's planes.
   template <typename Fn>
   void ForImageGroups(std::byte* workspace, CpuThreadPool& pool, Fn&& fn) const;
@@ -84,6 +85,7 @@ struct ConvolutionPlan {
   int64_t plane_elements;  // of one image's group, with slack
   int64_t grain;           // image-groups that share a slot
   int64_t slots;
+  bool packs_weight;  // or reads its rows where they lie
   // Offsets in the workspace, bytes.
   int64_t offsets_at, weight_at, slots_at;
   int64_t workspace_bytes;

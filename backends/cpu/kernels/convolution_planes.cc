@@ -116,33 +116,40 @@ void Correlate(const Correlation<T>& c, const T* planes, T* out, CpuThreadPool& 
   const int64_t positions = (c.rows - 1) * c.width + c.cols;
   const bool seamless = c.col == 1 && c.width == c.cols && c.row == c.cols;
   const int64_t panels = by_rows && !seamless ? c.rows * row_panels : (positions + nr - 1) / nr;
+  const auto tile = [&](int64_t height, int64_t width, const T* weight, const T* right, T* to,
+                        int64_t to_row) {
+    if (c.packed) {
+      kernels.tile_offsets(height, width, c.k, weight, right, c.offsets, to, to_row, false);
+    } else {
+      kernels.tile_rows_offsets(height, width, c.k, weight, c.k, right, c.offsets, to, to_row);
+    }
+  };
   const auto panel = [&](int64_t p, int64_t block) {
     const int64_t m = blocks.Begin(block);
     const int64_t height = blocks.Size(block);
     const T* weight = c.weight + m * c.k;
     T* to = out + m * c.channel;
     if (seamless) {
-      kernels.tile_offsets(height, std::min(nr, positions - p * nr), c.k, weight, planes + p * nr,
-                           c.offsets, to + p * nr, c.channel, false);
+      tile(height, std::min(nr, positions - p * nr), weight, planes + p * nr, to + p * nr,
+           c.channel);
       return;
     }
     if (by_rows) {
       const int64_t j = p / row_panels;
       const int64_t i = p % row_panels * nr;
-      kernels.tile_offsets(height, std::min(nr, c.cols - i), c.k, weight, planes + j * c.width + i,
-                           c.offsets, to + j * c.row + i, c.channel, false);
+      tile(height, std::min(nr, c.cols - i), weight, planes + j * c.width + i, to + j * c.row + i,
+           c.channel);
       return;
     }
-    alignas(64) T tile[14 * 32];
+    alignas(64) T buffer[14 * 32];
     const int64_t begin = p * nr;
     const int64_t end = std::min(begin + nr, positions);
-    kernels.tile_offsets(height, end - begin, c.k, weight, planes + begin, c.offsets, tile, nr,
-                         false);
+    tile(height, end - begin, weight, planes + begin, buffer, nr);
     for (int64_t at = begin; at < end;) {
       const int64_t j = at / c.width;
       const int64_t i = at % c.width;
       const int64_t count = std::min(end - at, c.cols - i);
-      const T* from = tile + (at - begin);
+      const T* from = buffer + (at - begin);
       T* row = to + j * c.row + i * c.col;
       if (count > 0 && c.col == 1) {
         kernels.copy_block(height, count, from, nr, row, c.channel);

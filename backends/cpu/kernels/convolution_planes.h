@@ -65,9 +65,11 @@ void FillPlanes(const GemmKernels<T>& kernels, const PlaneLayout& layout, const 
 template <typename T>
 struct Correlation {
   const GemmKernels<T>* kernels;
-  int64_t m;        // rows of the weight
-  int64_t k;        // taps
-  const T* weight;  // packed: block b of RowBlocks(m, mr) begins at blocks.Begin(b) * k
+  int64_t m;  // rows of the weight
+  int64_t k;  // taps
+  // Packed: block b of RowBlocks(m, mr) begins at blocks.Begin(b) * k; or row-major, where it lies.
+  const T* weight;
+  bool packed;
   const int64_t* offsets;
   int64_t width;              // of a row of the planes
   int64_t rows, cols;         // outputs

@@ -24,30 +24,18 @@ struct RowOffsets {
   TANDEM_INLINE int64_t operator()(int64_t k) const { return offsets[k]; }
 };
 
-template <typename T, int kRows, int kVectors, typename RowOf>
-void Tile(int64_t cols, int64_t depth, const T* __restrict a, const T* __restrict b, RowOf row_of,
-          T* __restrict c, int64_t c_row, bool accumulate) {
+// c[i * c_row + j] (+)= the sums; cols <= kVectors vectors.
+template <typename T, int kRows, int kVectors>
+TANDEM_INLINE void StoreTile(const Vec<T> (&sums)[kVectors][kRows], int64_t cols, T* __restrict c,
+                             int64_t c_row, bool accumulate) {
   constexpr int kWidth = kLanes<T>;
-  Vec<T> sums[kRows][kVectors] = {};
-  for (int64_t k = 0; k < depth; ++k) {
-    const T* row = b + row_of(k);
-    Vec<T> right[kVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) right[v] = Load(row + v * kWidth);
-#pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) {
-      const Vec<T> left = Splat(a[k * kRows + i]);
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sums[i][v] += left * right[v];
-    }
-  }
   if (cols == kVectors * kWidth) {
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) {
         T* out = c + i * c_row + v * kWidth;
-        Store(out, accumulate ? Load(out) + sums[i][v] : sums[i][v]);
+        Store(out, accumulate ? Load(out) + sums[v][i] : sums[v][i]);
       }
     }
     return;
@@ -59,9 +47,61 @@ void Tile(int64_t cols, int64_t depth, const T* __restrict a, const T* __restric
       const int64_t count = cols - v * kWidth;
       if (count <= 0) continue;
       T* out = c + i * c_row + v * kWidth;
-      StorePartial(out, accumulate ? LoadPartial(out, count) + sums[i][v] : sums[i][v], count);
+      StorePartial(out, accumulate ? LoadPartial(out, count) + sums[v][i] : sums[v][i], count);
     }
   }
+}
+
+template <typename T, int kRows, int kVectors, typename RowOf>
+void Tile(int64_t cols, int64_t depth, const T* __restrict a, const T* __restrict b, RowOf row_of,
+          T* __restrict c, int64_t c_row, bool accumulate) {
+  Vec<T> sums[kVectors][kRows] = {};
+  for (int64_t k = 0; k < depth; ++k) {
+    const T* row = b + row_of(k);
+    Vec<T> right[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) right[v] = Load(row + v * kLanes<T>);
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      const Vec<T> left = Splat(a[k * kRows + i]);
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) sums[v][i] += left * right[v];
+    }
+  }
+  StoreTile<T, kRows, kVectors>(sums, cols, c, c_row, accumulate);
+}
+
+// The sums of a tile whose left rows are read where they are, a_row apart.
+template <typename T, int kRows, int kVectors, typename RowOf>
+TANDEM_INLINE void SumRows(int64_t depth, const T* __restrict a, int64_t a_row,
+                           const T* __restrict b, RowOf row_of, Vec<T> (&sums)[kVectors][kRows]) {
+  // Three rows an address: an instruction reaches 0, 1 and 2 strides further.
+  constexpr int kGroups = (kRows + 2) / 3;
+  const T* rows[kGroups];
+#pragma GCC unroll 16
+  for (int i = 0; i < kGroups; ++i) rows[i] = a + 3 * i * a_row;
+  for (int64_t k = 0; k < depth; ++k) {
+    const T* row = b + row_of(k);
+    Vec<T> right[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) right[v] = Load(row + v * kLanes<T>);
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      const Vec<T> left = Splat(rows[i / 3][i % 3 * a_row]);
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) sums[v][i] += left * right[v];
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kGroups; ++i) ++rows[i];
+  }
+}
+
+template <typename T, int kRows, int kVectors>
+void TileOfRows(int64_t cols, int64_t depth, const T* a, int64_t a_row, const T* b,
+                const int64_t* b_offsets, T* c, int64_t c_row) {
+  Vec<T> sums[kVectors][kRows] = {};
+  SumRows<T, kRows, kVectors>(depth, a, a_row, b, RowOffsets{b_offsets}, sums);
+  StoreTile<T, kRows, kVectors>(sums, cols, c, c_row, false);
 }
 
 // Calls Tile with `rows` as a constant; half as wide where that is enough.
@@ -124,27 +164,8 @@ template <typename T, int kRows, int kVectors>
 void TileTransposed(int64_t cols, int64_t depth, const T* __restrict a, int64_t a_row,
                     const T* __restrict b, T* __restrict c, int64_t c_row, bool accumulate) {
   constexpr int kWidth = kLanes<T>;
-  // Three rows an address: an instruction reaches 0, 1 and 2 strides further.
-  constexpr int kGroups = (kRows + 2) / 3;
-  const T* rows[kGroups];
-#pragma GCC unroll 16
-  for (int i = 0; i < kGroups; ++i) rows[i] = a + 3 * i * a_row;
   Vec<T> sums[kVectors][kRows] = {};
-  for (int64_t k = 0; k < depth; ++k) {
-    Vec<T> right[kVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) {
-      right[v] = Load(b + k * kTileVectors * kWidth + v * kWidth);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) {
-      const Vec<T> left = Splat(rows[i / 3][i % 3 * a_row]);
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sums[v][i] += left * right[v];
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < kGroups; ++i) ++rows[i];
-  }
+  SumRows<T, kRows, kVectors>(depth, a, a_row, b, RowStride{kTileVectors * kWidth}, sums);
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v) {
     if (v * kWidth >= cols) break;
@@ -167,6 +188,29 @@ TANDEM_INLINE void CallTileTransposed(int64_t rows, int64_t cols, int64_t depth,
           : void()),
      ...);
   }
+}
+
+template <typename T, int... I>
+TANDEM_INLINE void CallTileOfRows(int64_t rows, int64_t cols, int64_t depth, const T* a,
+                                  int64_t a_row, const T* b, const int64_t* b_offsets, T* c,
+                                  int64_t c_row, std::integer_sequence<int, I...>) {
+  if (cols <= kLanes<T>) {
+    ((rows == I + 1 ? TileOfRows<T, I + 1, 1>(cols, depth, a, a_row, b, b_offsets, c, c_row)
+                    : void()),
+     ...);
+  } else {
+    ((rows == I + 1
+          ? TileOfRows<T, I + 1, kTileVectors>(cols, depth, a, a_row, b, b_offsets, c, c_row)
+          : void()),
+     ...);
+  }
+}
+
+template <typename T>
+void TileRowsOffsets(int64_t rows, int64_t cols, int64_t depth, const T* a, int64_t a_row,
+                     const T* b, const int64_t* b_offsets, T* c, int64_t c_row) {
+  CallTileOfRows<T>(rows, cols, depth, a, a_row, b, b_offsets, c, c_row,
+                    std::make_integer_sequence<int, kRowsOf<T>>());
 }
 
 template <typename T>
@@ -384,6 +428,7 @@ TANDEM_INLINE void Fill(GemmKernels<T>* kernels) {
   kernels->dot = &Dot<T>;
   kernels->copy_block = &CopyBlock<T>;
   if constexpr (std::is_floating_point_v<T>) {
+    kernels->tile_rows_offsets = &TileRowsOffsets<T>;
     kernels->tile_transposed = &TileTransposedOf<T>;
     kernels->tile_offsets = &TileOffsets<T>;
     kernels->dot_offsets = &DotOffsets<T>;

@@ -46,6 +46,9 @@ struct GemmKernels {
   // The same with b[b_offsets[k] + j]; floats only.
   void (*tile_offsets)(int64_t rows, int64_t cols, int64_t depth, const T* a, const T* b,
                        const int64_t* b_offsets, T* c, int64_t c_row, bool accumulate);
+  // c[i * c_row + j] = sum_k a[i * a_row + k] * b[b_offsets[k] + j]; floats only.
+  void (*tile_rows_offsets)(int64_t rows, int64_t cols, int64_t depth, const T* a, int64_t a_row,
+                            const T* b, const int64_t* b_offsets, T* c, int64_t c_row);
   // c[j * c_row + i] (+)= sum_k a[i * a_row + k] * b[k * nr + j]; rows <= mr, cols <= nr; floats only.
   void (*tile_transposed)(int64_t rows, int64_t cols, int64_t depth, const T* a, int64_t a_row,
                           const T* b, T* c, int64_t c_row, bool accumulate);

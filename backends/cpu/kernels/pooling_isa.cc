@@ -98,6 +98,38 @@ TANDEM_INLINE auto IsFirst(V a, V b) {
   return (a >= b) | (a != a);
 }
 
+// Elements p[0], p[step], p[2 step], ... for `count` lanes; step is 1 or 2.
+template <typename T>
+TANDEM_INLINE Vec<T> LoadEvery(const T* p, int64_t step, int64_t count) {
+  constexpr int kWidth = kLanes<T>;
+  if (step == 1) return count == kWidth ? Load(p) : LoadPartial(p, count);
+  // Nothing is read behind the last one.
+  const int64_t reach = 2 * count - 1;
+  const Vec<T> low = reach >= kWidth ? Load(p) : LoadPartial(p, reach);
+  const Vec<T> high = reach > kWidth ? LoadPartial(p + kWidth, reach - kWidth) : Vec<T>{};
+  return EveryOther(low, high, std::make_integer_sequence<int, kWidth>());
+}
+
+// The windows [begin, end) of one row of them, none of which is cut off at the left or the right: the
+// first NaN, else the first of the largest elements, in row-major order.
+template <typename T>
+void MaxOfWhole(const PoolPlane& p, Range rows, int64_t begin, int64_t end, const T* __restrict x,
+                T* __restrict y) {
+  const PoolAxis& a = p.width;
+  for (int64_t ow = begin; ow < end; ow += kLanes<T>) {
+    const int64_t count = Count<T>(end - ow);
+    const T* first = x + rows.begin * a.input + ow * a.stride - a.pad_before;
+    Vec<T> best = LoadEvery(first, a.stride, count);
+    for (int64_t h = rows.begin; h < rows.end; ++h, first += a.input) {
+      for (int64_t w = 0; w < a.kernel; ++w) {
+        const Vec<T> candidate = LoadEvery(first + w, a.stride, count);
+        best = IsFirst(best, candidate) ? best : candidate;
+      }
+    }
+    StorePartial(y + ow, best, count);
+  }
+}
+
 template <typename T>
 void Max(const PoolPlane& p, const T* __restrict x, T* __restrict y) {
   const int64_t width = p.width.input;
@@ -116,16 +148,30 @@ void Max(const PoolPlane& p, const T* __restrict x, T* __restrict y) {
     }
     return;
   }
-  for (int64_t oh = 0; oh < p.height.output; ++oh) {
+  // Windows that lie within a row's ends are taken a vector at a time.
+  const PoolAxis& a = p.width;
+  int64_t begin = 0, end = 0;
+  if (a.stride <= 2 && a.kernel <= a.input) {
+    begin = (a.pad_before + a.stride - 1) / a.stride;
+    end = (a.input - a.kernel + a.pad_before) / a.stride + 1;
+    if (end > a.output) end = a.output;
+    if (begin > end) begin = end;
+  }
+  for (int64_t oh = 0; oh < p.height.output; ++oh, y += a.output) {
     const Range rows = Elements(p.height, oh);
-    for (int64_t ow = 0; ow < p.width.output; ++ow) {
-      const Range cols = Elements(p.width, ow);
-      T best = x[rows.begin * width + cols.begin];
-      for (int64_t h = rows.begin; h < rows.end; ++h) {
-        for (int64_t w = cols.begin; w < cols.end; ++w) best = Larger(best, x[h * width + w]);
+    const auto scalar = [&](int64_t from, int64_t to) {
+      for (int64_t ow = from; ow < to; ++ow) {
+        const Range cols = Elements(a, ow);
+        T best = x[rows.begin * width + cols.begin];
+        for (int64_t h = rows.begin; h < rows.end; ++h) {
+          for (int64_t w = cols.begin; w < cols.end; ++w) best = Larger(best, x[h * width + w]);
+        }
+        y[ow] = best;
       }
-      *y++ = best;
-    }
+    };
+    scalar(0, begin);
+    MaxOfWhole(p, rows, begin, end, x, y);
+    scalar(end, a.output);
   }
 }
 

@@ -41,6 +41,22 @@ TEST_P(PoolingTest, Windows) {
   }
 }
 
+// Rows of less than a vector of windows, of several, and of a part more; the last one of a plane.
+TEST_P(PoolingTest, WideRows) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (int64_t width : {1, 2, 3, 4, 15, 16, 17, 18, 31, 33, 34, 35, 63, 66, 112}) {
+    TestTensor x = RandomTensor({DType::kF32, {1, 2, 5, width}}, 1);
+    for (size_t i = 3; i < x.values.size(); i += 23) x.values[i] = nan;
+    x = MakeTensor(x.layout.spec, x.values);
+    Check(x, {{3, 3}, {2, 2}, {1, 1}});
+    Check(x, {{3, 3}, {1, 1}, {1, 1}});
+    if (width < 2) continue;
+    Check(x, {{2, 2}, {1, 1}});
+    Check(x, {{3, 2}, {2, 2}});
+    if (HasFatalFailure()) return;
+  }
+}
+
 TEST_P(PoolingTest, TiesAndNaN) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   TestTensor x = MakeTensor({DType::kF32, {1, 1, 4, 4}},
