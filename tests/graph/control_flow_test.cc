@@ -14,6 +14,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using Inputs = absl::Span<const Tensor>;
 using Result = absl::StatusOr<TensorList>;
+using Axes = std::vector<int64_t>;
 
 absl::StatusOr<Tensor> Op(absl::string_view name, std::vector<Tensor> inputs,
                           std::vector<AttributeInit> attrs = {}) {
@@ -195,6 +196,31 @@ TEST_F(ControlFlowTest, ScanIsARecurrentNetwork) {
   EXPECT_EQ(run.outputs[0].shape(), Shape({2, 4}));
   EXPECT_EQ(run.outputs[1].shape(), Shape({5, 2, 4}));
   CheckGradients(Recurrent, inputs, run);
+}
+
+TEST_F(ControlFlowTest, ValuesAreTakenAsTheyLie) {
+  // Kernels may choose by strides: of what is captured, of a view that is made in a step and leaves
+  // the loop, and of carries and slices, which are made contiguous.
+  const auto function = [](Inputs in) -> Result {
+    TANDEM_ASSIGN_OR_RETURN(const Tensor x, Op("transpose", {in[0]}, {{"axes", Axes{1, 0, 2}}}));
+    TANDEM_ASSIGN_OR_RETURN(const Tensor h, Op("transpose", {in[1]}));
+    TANDEM_ASSIGN_OR_RETURN(const Tensor w, Op("transpose", {in[2]}));
+    ScanArguments arguments;
+    arguments.carry = {&h, 1};
+    arguments.scanned = {&x, 1};
+    return RunScan(
+        [&](Inputs step) -> Result {
+          TANDEM_ASSIGN_OR_RETURN(const Tensor u, Op("transpose", {in[3]}));
+          TANDEM_ASSIGN_OR_RETURN(const Tensor a, Op("matmul", {step[1], w}));
+          TANDEM_ASSIGN_OR_RETURN(const Tensor b, Op("matmul", {step[0], u}));
+          TANDEM_ASSIGN_OR_RETURN(const Tensor sum, Op("add", {a, b}));
+          TANDEM_ASSIGN_OR_RETURN(const Tensor next, Op("tanh", {sum}));
+          TANDEM_ASSIGN_OR_RETURN(const Tensor view, Op("transpose", {next}));
+          return TensorList{next, view};
+        },
+        arguments);
+  };
+  Agree(function, {Random({5, 7, 33}), Random({65, 5}), Random({65, 33}), Random({65, 65})});
 }
 
 TEST_F(ControlFlowTest, ScanOfNoSteps) {
