@@ -191,6 +191,63 @@ TEST(ControlFlow, EachStepDrawsItsOwnRandomNumbers) {
   EXPECT_EQ(grads[1], grads[2]);
 }
 
+// Goes along the rows of x. A row with a positive sum is multiplied by a parameter until it is small,
+// which takes as many steps as the row says; another one is divided by it.
+struct Shrink : HybridBlock {
+  Shrink() { DeclareParameter("factor", {.shape = {3}}); }
+  Tensor HybridForward(const Tensor& x, const Params& p) override {
+    const Tensor factor = p["factor"];
+    const auto [rows, last] = ForEach(
+        [&](const Tensor& row, const Tensor& total) {
+          const Tensor y = Cond(
+              Sum(row) > 0,
+              [&] {
+                return WhileLoop([](const Tensor& r) { return Sum(r * r) > 1; },
+                                 [&](const Tensor& r) { return r * Sigmoid(factor); }, row,
+                                 {.max_iterations = 30});
+              },
+              [&] { return row / (factor + 2); });
+          return std::pair(y * Tanh(total), total + Sum(y));
+        },
+        x, Ones({}));
+    return rows * last;
+  }
+};
+
+TEST(ControlFlow, ANestAgreesEagerCompiledAndImported) {  // R46 R47 R65 R71
+  const std::string prefix = testing::TempDir() + "/shrink";
+  const Tensor x = Array({1, 2, 3, -1, -2, 0.5f, 9, 9, 9, 0.1f, 0.1f, 0.1f}, {4, 3});
+  const auto observe = [&](Block& net) {
+    RequireGrad(x);
+    Tensor y;
+    {
+      RecordScope record;
+      y = net(x);
+    }
+    Backward(y);
+    std::vector<std::vector<std::byte>> seen = {Bits(net(x)), Bits(y), Bits(GradOf(x))};
+    for (const ParameterPtr& parameter : net.CollectParameters()) {
+      seen.push_back(Bits(parameter->Grad()));
+    }
+    return seen;
+  };
+  random::Seed(5);
+  Shrink net;
+  net.Initialize(init::Uniform(0.5));
+  const auto eager = observe(net);
+  ASSERT_EQ(eager.size(), 4u);
+  EXPECT_EQ(eager[0], eager[1]);
+  net.Hybridize({.static_alloc = true, .static_shape = true});
+  EXPECT_EQ(observe(net), eager);
+  net.Export(prefix, 0);
+  for (const bool hybrid : {false, true}) {
+    const auto imported =
+        SymbolBlock::Imports(prefix + "-symbol.json", {"data"}, prefix + "-0000.params");
+    if (hybrid) imported->Hybridize();
+    EXPECT_EQ(observe(*imported), eager);
+  }
+}
+
 // The losses of some steps of training, and the parameters after them.
 std::pair<std::vector<float>, std::vector<std::vector<std::byte>>> Train(Block& net, int epochs) {
   Trainer trainer(net.CollectParameters(), std::make_unique<SGD>(SGDOptions{.learning_rate = 0.2}));
