@@ -13,7 +13,8 @@
 #include "tandem/tests/e2e/vulkan_fixture.h"
 
 #if defined(ABSL_HAVE_ADDRESS_SANITIZER)
-#include <sanitizer/allocator_interface.h>
+// Of the sanitizer's <sanitizer/allocator_interface.h>, which gcc does not install.
+extern "C" size_t __sanitizer_get_current_allocated_bytes();
 #endif
 
 namespace tandem {
