@@ -8,8 +8,9 @@
 #include <emmintrin.h>
 #endif
 
-// One body for each instruction set, chosen when the program starts.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+// One body for each instruction set, chosen when the program starts: before the thread sanitizer is
+// ready for it, so that has the least one only.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
 #define TANDEM_EACH_ISA __attribute__((target_clones("avx512f", "avx2,fma", "default")))
 #else
 #define TANDEM_EACH_ISA
