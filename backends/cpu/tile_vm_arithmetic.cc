@@ -177,7 +177,6 @@ void UnaryTile(const void* a, const void*, const void*, void* out, int64_t n) {
   const T* x = static_cast<const T*>(a);
   T* y = static_cast<T*>(out);
 #pragma GCC ivdep
-#pragma GCC unroll 4
   for (int64_t i = 0; i < n; ++i) y[i] = Op::Do(x[i]);
 }
 
@@ -188,7 +187,6 @@ void BinaryTile(const void* a, const void* b, const void*, void* out, int64_t n)
   R* z = static_cast<R*>(out);
   const T x0 = *x, y0 = *y;
 #pragma GCC ivdep
-#pragma GCC unroll 4
   for (int64_t i = 0; i < n; ++i) {
     z[i] = static_cast<R>(Op::Do(kUniformA ? x0 : x[i], kUniformB ? y0 : y[i]));
   }

@@ -8,9 +8,9 @@ namespace {
 // Fewer images than this are computed one after the other by all threads, if each is worth it.
 constexpr int64_t kManyImages = 8;
 
-// Taps of a weight whose rows are rather read where they lie than packed at each call: a block of them
-// stays in the L1 cache.
-constexpr int64_t kTapsInPlace = 600;
+// Bytes of a row of the weight that is rather read where it lies than packed at each call: a block of
+// rows stays in the L1 cache.
+constexpr int64_t kRowInPlace = 2400;
 
 }  // namespace
 
@@ -68,7 +68,7 @@ absl::StatusOr<ConvolutionPlan<T>> ConvolutionPlan<T>::Create(const TensorLayout
   p.kernels = &GemmKernelsFor<T>(isa);
   TANDEM_ASSIGN_OR_RETURN(p.g, Conv2dGeometry::Create(x.spec.shape, weight.spec.shape, attrs));
   p.planes = PlaneLayout::OfInput(p.g);
-  p.packs_weight = p.g.group_in_channels() * KernelSize(p.g) > kTapsInPlace;
+  p.packs_weight = p.g.group_in_channels() * KernelSize(p.g) * int64_t{sizeof(T)} > kRowInPlace;
   TANDEM_RETURN_IF_ERROR(
       p.PlanSlots(p.g.group_in_channels(), p.packs_weight ? p.g.weight_shape().num_elements() : 0));
   return p;

@@ -7,8 +7,8 @@
 //
 //   out[m, j, i] = sum_k weight[m, k] * planes[offsets[k] + j * width + i]
 //
-// which is a matrix product whose right rows are read straight from the planes (tile_offsets in
-// gemm_isa.h). The gradient of the input is the same with the planes of the output's gradient, once
+// which is a matrix product whose right rows are read straight from the planes (tile_offsets and
+// tile_rows_offsets in gemm_isa.h). The gradient of the input is the same with the planes of the output's gradient, once
 // for each phase of the input; that of the weight takes the dot products of such rows.
 //
 // Thread rules: pure functions.

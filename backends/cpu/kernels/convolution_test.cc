@@ -168,6 +168,9 @@ TEST_P(ConvolutionTest, ManyChannels) {
   Check({{1, 40, 14, 14}, {35, 40, 3, 3}, {1, 1}, {1, 1}});
   Check({{9, 64, 7, 7}, {48, 64, 1, 1}});
   Check({{2, 16, 56, 56}, {15, 16, 3, 3}, {2, 2}, {1, 1}});
+  // Weights that are packed.
+  Check({{2, 80, 9, 9}, {20, 80, 3, 3}, {1, 1}, {1, 1}});
+  Check({{2, 144, 6, 7}, {34, 72, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 2});
 }
 
 TEST_P(ConvolutionTest, DTypes) {

@@ -19,12 +19,13 @@ constexpr int64_t kMaxTileRows = 14;
 constexpr int64_t kMaxPanelBytes = 128;
 // Up to here dot products are faster than packing B.
 constexpr int64_t kDotRows = 15;
-// Elements of B that are rather read in place, once for each kTogether rows, than packed: they stay in
-// the L2 cache.
-constexpr int64_t kReadInPlace = 1 << 19;
+// Bytes of B that are rather read in place, once for each kTogether rows, than packed: they stay in the
+// L2 cache.
+constexpr int64_t kReadInPlace = int64_t{2} << 20;
 // Rows that meet B's columns together, where those are read where they are.
 constexpr int64_t kTogether = 64;
-// Elements of a result that an epilogue gets at once, at most: some of 8 bytes fit the L1 cache.
+// Elements of a result of dot products that an epilogue gets at once, at most: some of 8 bytes fit the
+// L1 cache.
 constexpr int64_t kEpilogueElements = 2048;
 
 // c[i, j] = sum_k a[i, k] b[j, k], both contiguous along k.
@@ -56,8 +57,9 @@ void TransposedTiles(const GemmKernels<T>& kernels, const GemmArgs<T>& g, CpuThr
   const int64_t least = std::max<int64_t>(GrainFor(g.k * groups.Size(0) / 8), kernels.mr);
   const int64_t wanted = std::max<int64_t>(pool.threads() / groups.count, 1);
   const RowBlocks parts(g.n, std::max(least, (g.n + wanted - 1) / wanted));
-  pool.ParallelFor(groups.count * parts.count, 1, [&](int64_t first, int64_t last) {
-    alignas(64) T packed[(kTogether + kMaxPanelBytes / sizeof(T)) * kDepthBlock];
+  const int64_t work = groups.Size(0) * parts.Size(0) * std::min<int64_t>(g.k, 1 << 20) / 8;
+  pool.ParallelFor(groups.count * parts.count, GrainFor(work), [&](int64_t first, int64_t last) {
+    alignas(64) T packed[kTogether * kDepthBlock];
     for (int64_t task = first; task < last; ++task) {
       const int64_t row = groups.Begin(task / parts.count), rows = groups.Size(task / parts.count);
       const int64_t col = parts.Begin(task % parts.count), cols = parts.Size(task % parts.count);
@@ -154,7 +156,8 @@ void Gemm(const GemmKernels<T>& kernels, const GemmArgs<T>& g, CpuThreadPool& po
     return;
   }
   if constexpr (std::is_floating_point_v<T>) {
-    if (contiguous_k && g.n * g.k <= kReadInPlace) {
+    // (Of one term, B's rows may be the contiguous ones: those need no packing.)
+    if (contiguous_k && g.b_col != 1 && g.n * g.k * int64_t{sizeof(T)} <= kReadInPlace) {
       TransposedTiles(kernels, g, pool);
       return;
     }

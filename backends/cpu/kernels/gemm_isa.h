@@ -10,7 +10,8 @@
 //     or an image (`b_offsets[k]`: a convolution without im2col).
 //   * `tile_transposed`: the same turned round, for a left matrix that is not worth packing: its rows
 //     are read where they are, and vectors lie along the columns of a packed right matrix, which are
-//     the rows of the result. (A transposed weight against some ten rows.)
+//     the rows of the result. (A transposed weight that fits the L2 cache.) `tile_rows_offsets` reads
+//     the left rows so too, and the right ones at offsets. (A small convolution.)
 //   * `dot`: vectors lie along k, for operands that both have contiguous k: a few rows against a
 //     transposed weight, or the gradient of a convolution's weight.
 //

@@ -69,6 +69,7 @@ TEST_P(PoolingTest, DTypes) {
   for (DType dtype : {DType::kF64, DType::kF16, DType::kBF16}) {
     Check(RandomTensor({dtype, {2, 3, 8, 18}}, 1), {{2, 2}});
     Check(RandomTensor({dtype, {2, 3, 8, 10}}, 1), {{3, 3}, {3, 3}});
+    Check(RandomTensor({dtype, {2, 3, 5, 35}}, 1), {{3, 3}, {2, 2}, {1, 1}});
   }
 }
 

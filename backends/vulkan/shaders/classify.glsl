@@ -20,6 +20,5 @@ uvec2 CanonicalBits(double x) {
 }
 float Canonical(float x) { return uintBitsToFloat(CanonicalBits(x)); }
 double Canonical(double x) { return packDouble2x32(CanonicalBits(x)); }
-int Canonical(int x) { return x; }
 
 #endif  // TANDEM_CLASSIFY_GLSL_

@@ -76,10 +76,10 @@ T Activate(T x) { return ACTIVATION == 1u && x < ZERO ? ZERO : x; }
 #endif
 
 // The result of a sum, after its bias.
-#ifdef DTYPE_I64
-T Finish(T sum) { return Activate(sum); }
-#else
+#if IS_FLOAT
 T Finish(T sum) { return Canonical(Activate(sum)); }
+#else
+T Finish(T sum) { return Activate(sum); }
 #endif
 
 #endif  // TANDEM_BACKENDS_VULKAN_KERNELS_CONTRACTION_EPILOGUE_GLSL_

@@ -16,7 +16,7 @@ namespace {
 using Activation = Epilogue::Activation;
 
 std::optional<Activation> ActivationOf(const OpBody::Step& step) {
-  // Those whose bits are the ops' own; silu of -infinity is a NaN of the other sign.
+  // Those that were seen to give the ops' own bits.
   constexpr std::array<std::pair<const char*, Activation>, 3> kActivations = {
       {{"relu", Activation::kRelu},
        {"sigmoid", Activation::kSigmoid},
