@@ -15,7 +15,8 @@ int64_t ElementwiseProgram::output_bytes() const {
 
 int64_t ElementwiseProgram::TileFor(int64_t gathered_bytes, bool streams) const {
   const int64_t bytes = register_bytes_ + gathered_bytes + (streams ? output_bytes() : 0);
-  if (bytes == 0) return INT64_MAX;
+  // Without registers the instructions work in the output, which is to stay in the cache between them.
+  if (bytes == 0) return body_.size() <= 1 ? INT64_MAX : kMaxTile;
   const int64_t tile = kScratchBytes / bytes / kTileUnit * kTileUnit;
   return std::min(tile, kMaxTile);
 }

@@ -120,6 +120,25 @@ TEST_F(FuseElementwiseTest, DoesNotKeepMoreMemoryAlive) {
       HasSubstr("fused(%b, %2, %3)"));
 }
 
+// Scalars are made just before each op that takes them; they must not cut the chain.
+TEST_F(FuseElementwiseTest, ScalarsWeighNothing) {
+  EXPECT_THAT(Fused(R"(graph @g(%x: f32[4096] argument) -> (f32[4096] "y") {
+  %1 = full() {shape=ints[], value=1.5} : f32[]
+  %2 = mul(%x, %1) : f32[4096]
+  %3 = full() {shape=ints[], value=0.25} : f32[]
+  %4 = add(%2, %3) : f32[4096]
+  %5 = abs(%4) : f32[4096]
+  %6 = full() {shape=ints[], value=0.75} : f32[]
+  %7 = mul(%5, %6) : f32[4096]
+  %8 = full() {shape=ints[], value=0.5} : f32[]
+  %9 = sub(%7, %8) : f32[4096]
+  return %9
+})"),
+              HasSubstr("{ %5 = mul(%0, %1) : f32[4096]; %6 = add(%5, %2) : f32[4096]; "
+                        "%7 = abs(%6) : f32[4096]; %8 = mul(%7, %3) : f32[4096]; "
+                        "%9 = sub(%8, %4) : f32[4096]; return %9 }"));
+}
+
 TEST_F(FuseElementwiseTest, GroupsAreBounded) {
   std::string chain = "graph @g(%x: f32[2] argument) -> (f32[2] \"y\") {\n";
   for (int i = 1; i <= 100; ++i) {

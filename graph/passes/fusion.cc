@@ -95,8 +95,10 @@ bool FusionPlan::KeepsMemory(int32_t node, absl::Span<const int32_t> others) con
   for (const ValueId output : moved.outputs) freed += graph_.spec(output).num_bytes();
   for (size_t i = 0; i < moved.inputs.size(); ++i) {
     const ValueId input = moved.inputs[i];
-    // Inputs of the graph and constants live anyhow.
+    // Inputs of the graph and constants live anyhow, and a scalar beside a large operand must not tip
+    // the scales.
     if (graph_.values()[input].node < 0 || last_use_[input] > node) continue;
+    if (graph_.spec(input).shape.num_elements() == 1) continue;
     if (std::find(moved.inputs.begin(), moved.inputs.begin() + i, input) ==
         moved.inputs.begin() + i) {
       kept += graph_.spec(input).num_bytes();
